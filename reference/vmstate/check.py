@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What QEMU asserts of a description when it is registered under qtest: vmstate_check()."""
+
+from __future__ import annotations
+
+from vmstate.description import VMStateDescription, VMStateField
+from vmstate.dialects import Dialect
+from vmstate.errors import Reject, out_of_bounds
+from vmstate.flags import (
+    VMS_ARRAY,
+    VMS_ARRAY_OF_POINTER,
+    VMS_ARRAY_OF_POINTER_AUTO_ALLOC,
+    VMS_STRUCT,
+    VMS_VARRAY,
+    VMS_VBUFFER,
+    VMS_VSTRUCT,
+)
+
+_STACK = 1000
+
+
+def check(vmsd: VMStateDescription, dialect: Dialect, depth: int = 0) -> None:
+    """Check a description and, recursively, STRUCT and VSTRUCT children and subsections. [CHECK-ORDER-1]
+
+    Raises `Reject` whose `error` is the broken rule, `Abort` where a child is missing or the
+    descriptions go round in a circle.
+    """
+    if depth > _STACK:
+        raise out_of_bounds("write through a wild pointer")
+    for field in vmsd.fields:
+        _field(field, dialect)
+        if field.flags & (VMS_STRUCT | VMS_VSTRUCT):
+            if field.vmsd is None:
+                raise out_of_bounds("read through a wild pointer")
+            check(field.vmsd, dialect, depth + 1)
+    for sub in vmsd.subsections or ():
+        if not sub.name.startswith(vmsd.name):
+            raise _broken(
+                "subsection-name",
+                "!strncmp(vmsd->name, (*subsection)->name, strlen(vmsd->name))",
+            )
+        check(sub, dialect, depth + 1)
+
+
+def _field(field: VMStateField, dialect: Dialect) -> None:
+    auto = field.flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC
+    if field.flags & VMS_ARRAY_OF_POINTER:
+        sized = bool(field.size) or _has_size_member(field, dialect)
+        if (auto or dialect.check_auto_by_constant) and not sized:
+            raise _broken(
+                "auto-alloc-needs-size", f"field->size != 0 || {_size_member(dialect)} != 0"
+            )
+        if not (auto or dialect.check_auto_by_constant) and sized:
+            raise _broken(
+                "pointer-array-has-size", f"field->size == 0 && {_size_member(dialect)} == 0"
+            )
+        if not field.flags & (VMS_ARRAY | VMS_VARRAY):
+            raise _broken(
+                "pointer-array-needs-array",
+                "field->flags & (VMS_ARRAY | VMS_VARRAY_INT32 | VMS_VARRAY_UINT16 | "
+                "VMS_VARRAY_UINT8 | VMS_VARRAY_UINT32)",
+            )
+    if auto and not field.flags & VMS_ARRAY_OF_POINTER:
+        raise _broken("auto-alloc-needs-pointer-array", "field->flags & VMS_ARRAY_OF_POINTER")
+
+
+def _has_size_member(field: VMStateField, dialect: Dialect) -> bool:
+    if dialect.indirect_by_width:
+        return bool(field.size_offset) or bool(field.flags & VMS_VBUFFER)
+    return bool(field.size_offset)
+
+
+def _size_member(dialect: Dialect) -> str:
+    return "field->size_indirect.size" if dialect.indirect_by_width else "field->size_offset"
+
+
+def _broken(rule: str, expression: str) -> Reject:
+    return Reject(rule, f"vmstate_check: Assertion `{expression}' failed.")

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where released engines differ, as data; and the bounds that a profile sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One engine's answers to the questions on which engines differ."""
+
+    name: str
+    wide_counts: bool
+    """Counts and sizes are 64-bit unsigned; else they are C `int`, and a negative count is none."""
+    indirect_by_width: bool
+    """A run-time size exists where its width is not 0; else where its offset is not 0."""
+    multiply_elements: bool = False
+    """VMS_MULTIPLY_ELEMENTS still multiplies the count by `num`."""
+    check_auto_by_constant: bool = False
+    """vmstate_check() takes every array of pointers for an AUTO_ALLOC one."""
+    markers_unguarded: bool = False
+    """The marker of an AUTO_ALLOC slot is read and obeyed whatever the slot holds, and a valid
+    marker allocates in an ordinary array of pointers too."""
+    check_after_null: bool = False
+    """The stream's error is looked at after a NULL element as after any other."""
+
+
+DIALECTS: Final = MappingProxyType(
+    {
+        dialect.name: dialect
+        for dialect in (
+            Dialect("qemu-11.1.3", wide_counts=True, indirect_by_width=True),
+            Dialect("qemu-11.1.0", wide_counts=False, indirect_by_width=False),
+            Dialect(
+                "rfc",
+                wide_counts=False,
+                indirect_by_width=False,
+                multiply_elements=True,
+                check_auto_by_constant=True,
+                markers_unguarded=True,
+                check_after_null=True,
+            ),
+        )
+    }
+)
+
+DEFAULT_DIALECT: Final = "qemu-11.1.3"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one operation may use. All are counted in the model, never in host memory."""
+
+    block: int
+    """Bytes of one block; more is an out-of-memory abort."""
+    stored: int
+    """Bytes in all that the model really keeps (a block's untouched pages cost nothing)."""
+    blocks: int
+    """Blocks in all."""
+    depth: int
+    """Descriptions inside each other."""
+    idle: int
+    """Elements in a row that consume no byte of the stream."""
+    output: int
+    """Bytes of a stream or of a vmdesc that a save may write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How an implementation treats what kills QEMU's process, and within which bounds."""
+
+    name: str
+    aborts: bool
+    """Report `abort`; else refuse with a class."""
+    limits: Limits
+
+
+_MIB: Final = 1 << 20
+
+PROFILES: Final = MappingProxyType(
+    {
+        profile.name: profile
+        for profile in (
+            Profile("compat", True, Limits(1 << 46, 64 * _MIB, 1 << 20, 1000, 1 << 20, 64 * _MIB)),
+            Profile(
+                "hardened", False, Limits(16 * _MIB, 64 * _MIB, 1 << 18, 256, 1 << 18, 64 * _MIB)
+            ),
+        )
+    }
+)

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong, as types: a bad case (ours), a refused stream, a process that QEMU would lose."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EIO: Final = -5
+EINVAL: Final = -22
+
+
+class CaseError(Exception):
+    """The request itself is wrong: a document, state or number that means nothing.
+
+    `path` is where (`descriptions.dev.fields[3].size`), `rule` a short permanent name, and
+    `str()` one line for a person.
+    """
+
+    def __init__(self, rule: str, path: str, detail: str) -> None:
+        super().__init__(f"{path or 'request'}: {detail} [{rule}]")
+        self.rule: Final = rule
+        self.path: Final = path
+        self.detail: Final = detail
+
+
+class Outcome(Exception):  # noqa: N818 - an outcome of the engine is no error of ours
+    """The engine stopped. `error` is the class of case-format, `message` QEMU's own text."""
+
+    def __init__(self, error: str, message: str) -> None:
+        super().__init__(error, message)
+        self.error = error
+        self.message = message
+
+
+class Reject(Outcome):
+    """The engine returned an error: a refused stream on load, a failed hook on save."""
+
+
+class Abort(Outcome):
+    """QEMU's process dies here: `kind` is `assert`, `memory`, `oom`, or `hang` where it spins.
+
+    The profile `hardened` turns it into a refusal of the class `error`.
+    """
+
+    def __init__(self, kind: str, error: str, message: str) -> None:
+        super().__init__(error, message)
+        self.kind: Final = kind
+
+
+def assertion(function: str, expression: str, error: str) -> Abort:
+    """Make the abort of a failed assert(), with glibc's wording less file and line."""
+    return Abort("assert", error, f"{function}: Assertion `{expression}' failed.")
+
+
+def out_of_bounds(message: str) -> Abort:
+    """Make the abort of an access that no live block holds. [HEAP-ACCESS-1]"""
+    return Abort("memory", "out-of-bounds", message)

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model heap: 64-bit addresses, blocks that know who made them, and every access checked.
+
+It is the sanitizer of the reference. Host memory is never touched by an address of the model; a block
+keeps bytes only for the pages that were written, so a count from a stream cannot make it large.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from vmstate.dialects import Limits
+from vmstate.errors import Abort, out_of_bounds
+
+POINTER: Final = 8
+_FIRST: Final = 0x5500_0000_0000
+# Far enough that no stride of a real description steps over the gap between two blocks.
+_GAP: Final = 1 << 20
+_PAGE: Final = 1 << 16
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """One allocation: `size` bytes at `base`, made for the field at `owner` in step `made`.
+
+    `made` is 0 for what stood before the operation. `lost_by` is the path of the store that
+    overwrote the last pointer seen to it, once `Heap.leaks` has looked.
+    """
+
+    base: int
+    size: int
+    owner: str
+    kind: str
+    made: int
+    live: bool = True
+    data: bytearray | None = None
+    pages: dict[int, bytearray] = field(default_factory=dict)
+    tree: Tree | None = None
+    lost_by: str = ""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Give `size` bytes at `offset`; the caller has checked the bounds."""
+        if self.data is not None:
+            return bytes(self.data[offset : offset + size])
+        out = bytearray(size)
+        for at, start, length in _spans(offset, size):
+            page = self.pages.get(at)
+            if page is not None:
+                begin = at * _PAGE + start - offset
+                out[begin : begin + length] = page[start : start + length]
+        return bytes(out)
+
+    def touched(self) -> Iterator[bytearray]:
+        """Give the bytes that may be other than zero, each run starting at a multiple of 8."""
+        if self.data is not None:
+            yield self.data
+        else:
+            yield from self.pages.values()
+
+
+@dataclass(slots=True, eq=False)
+class Tree:
+    """A GTree: nodes (order, key, value) in key order. A direct key is a number, else an address."""
+
+    order: Callable[[int], Any]
+    nodes: list[tuple[Any, int, int]] = field(default_factory=list)
+
+    def insert(self, key: int, value: int) -> None:
+        """As g_tree_insert(): an equal key keeps the old key and takes the new value. [INFO-GTREE-7]"""
+        rank = self.order(key)
+        for at, (other, old_key, _) in enumerate(self.nodes):
+            if other == rank:
+                self.nodes[at] = (rank, old_key, value)
+                return
+        insort(self.nodes, (rank, key, value), key=lambda node: node[0])
+
+
+class Heap:
+    """All memory that one operation sees.
+
+    Raises `Abort` (`memory` for an access outside a live block, `oom` for a block that is too
+    large). `accesses` and `writes` only count, so that a caller can see that nothing was touched.
+    """
+
+    __slots__ = ("_bases", "_blocks", "_last", "_next", "_stored", "accesses", "limits", "step", "writes")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._bases: list[int] = []
+        self._blocks: list[Block] = []
+        self._next = _FIRST
+        self._stored = 0
+        self.step = 0
+        self.accesses = 0
+        self.writes = 0
+        self._last = Block(0, -1, "", "none", 0, live=False)
+
+    def allocate(self, size: int, owner: str, kind: str) -> int:
+        """Make a zeroed block of `size` bytes and give its address. [HEAP-ALLOC-1]"""
+        if size >= self.limits.block:
+            raise Abort("oom", "allocation-failed", f"failed to allocate {size} bytes")
+        if len(self._blocks) >= self.limits.blocks:
+            raise Abort("oom", "allocation-failed", f"more than {self.limits.blocks} blocks")
+        block = Block(self._next, size, owner, kind, self.step)
+        if size <= _PAGE:
+            self._store(size)
+            block.data = bytearray(size)
+        self._next = (self._next + size + 2 * _GAP - 1) // _GAP * _GAP
+        self._bases.append(block.base)
+        self._blocks.append(block)
+        return block.base
+
+    def free(self, address: int) -> None:
+        """Release the block at `address`; any later access to it is out of bounds."""
+        block = self.block_at(address)
+        if block is None or block.base != address:
+            raise out_of_bounds("free of a wild pointer")
+        if block.data is not None:
+            self._stored -= block.size
+        self._stored -= _PAGE * len(block.pages)
+        block.live, block.data, block.pages = False, None, {}
+
+    def block_at(self, address: int) -> Block | None:
+        """Give the live block that holds `address` or starts or ends there, if any."""
+        at = bisect_right(self._bases, address) - 1
+        if at < 0:
+            return None
+        block = self._blocks[at]
+        return block if block.live and address - block.base <= block.size else None
+
+    def _find(self, address: int, size: int, verb: str) -> Block:
+        block = self._last
+        offset = address - block.base
+        if 0 <= offset and offset + size <= block.size and block.live:
+            return block
+        at = bisect_right(self._bases, address) - 1
+        if at >= 0:
+            block = self._blocks[at]
+            if block.live and address - block.base + size <= block.size:
+                self._last = block
+                return block
+            if block.live and address - block.base <= block.size:
+                raise out_of_bounds(f"{verb} outside of a block")
+        raise out_of_bounds(f"{verb} through a wild pointer")
+
+    def read(self, address: int, size: int) -> bytes:
+        """Give `size` bytes. A size of 0 touches nothing. [HEAP-ACCESS-1]"""
+        if not size:
+            return b""
+        self.accesses += 1
+        block = self._find(address, size, "read")
+        offset = address - block.base
+        if block.data is not None:
+            return bytes(block.data[offset : offset + size])
+        return block.read(offset, size)
+
+    def write(self, address: int, data: bytes) -> None:
+        """Store `data`. Writing nothing touches nothing. [HEAP-ACCESS-1]"""
+        size = len(data)
+        if not size:
+            return
+        self.accesses += 1
+        self.writes += 1
+        block = self._find(address, size, "write")
+        offset = address - block.base
+        if block.data is not None:
+            block.data[offset : offset + size] = data
+            return
+        for at, start, length in _spans(offset, size):
+            page = block.pages.get(at)
+            if page is None:
+                self._store(_PAGE)
+                page = block.pages[at] = bytearray(_PAGE)
+            begin = at * _PAGE + start - offset
+            page[start : start + length] = data[begin : begin + length]
+
+    def check(self, address: int, size: int, verb: str) -> None:
+        """Raise `Abort` unless `size` bytes can be accessed. [HEAP-ACCESS-1]"""
+        if size:
+            self._find(address, size, verb)
+
+    def clear(self, address: int, size: int) -> None:
+        """Store zeros, without making pages for them."""
+        if not size:
+            return
+        block = self._find(address, size, "write")
+        self.writes += 1
+        offset = address - block.base
+        if block.data is not None:
+            block.data[offset : offset + size] = bytes(size)
+            return
+        for at, page in block.pages.items():
+            start = max(offset - at * _PAGE, 0)
+            end = min(offset + size - at * _PAGE, _PAGE)
+            if start < end:
+                page[start:end] = bytes(end - start)
+
+    def room(self, address: int) -> int:
+        """Give how many bytes can be accessed from `address` on."""
+        block = self.block_at(address)
+        return 0 if block is None else block.base + block.size - address
+
+    def number(self, address: int, size: int, *, signed: bool = False) -> int:
+        """Read a little-endian number of `size` bytes."""
+        return int.from_bytes(self.read(address, size), "little", signed=signed)
+
+    def pointer(self, address: int) -> int:
+        """Read a pointer."""
+        return int.from_bytes(self.read(address, POINTER), "little")
+
+    def store_pointer(self, address: int, value: int) -> None:
+        """Write a pointer."""
+        self.write(address, value.to_bytes(POINTER, "little"))
+
+    def blocks(self) -> Iterator[Block]:
+        """Give all live blocks, oldest first."""
+        return (block for block in self._blocks if block.live)
+
+    def reachable(self, root: int) -> set[Block]:
+        """Give the blocks that something reachable from `root` points into. [HEAP-LEAK-1]"""
+        first = self.block_at(root)
+        seen: set[Block] = set() if first is None else {first}
+        todo = list(seen)
+        while todo:
+            for address in self._pointers(todo.pop()):
+                block = self.block_at(address)
+                if block is not None and block not in seen:
+                    seen.add(block)
+                    todo.append(block)
+        return seen
+
+    def _pointers(self, block: Block) -> Iterator[int]:
+        if block.tree is not None:
+            for _, key, value in block.tree.nodes:
+                yield key
+                yield value
+        for data in block.touched():
+            words = memoryview(data)[: len(data) // POINTER * POINTER].cast("Q")
+            yield from (word for word in words if word >= _FIRST)
+
+    def _store(self, size: int) -> None:
+        self._stored += size
+        if self._stored > self.limits.stored:
+            raise Abort("oom", "allocation-failed", f"more than {self.limits.stored} bytes in use")
+
+
+def _spans(offset: int, size: int) -> Iterator[tuple[int, int, int]]:
+    """Split a range into (page number, start in the page, length)."""
+    end = offset + size
+    while offset < end:
+        at, start = divmod(offset, _PAGE)
+        length = min(_PAGE - start, end - offset)
+        yield at, start, length
+        offset += length

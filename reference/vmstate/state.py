@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""States: values of a layout as JSON, put into a heap and read back.
+
+Scalars are decimal strings (integers are accepted too), bytes lower-case hex, structs objects with
+every member, pointers null or the value pointed at, lists and arrays lists, trees lists of pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from vmstate.errors import CaseError
+from vmstate.heap import POINTER, Block, Heap, Tree
+from vmstate.infos_nested import insert_tail
+from vmstate.layout import (
+    Array,
+    Bytes,
+    GByteArray,
+    GTree,
+    Layout,
+    Pointer,
+    Queue,
+    Scalar,
+    Struct,
+    StructRef,
+    Type,
+)
+from vmstate.values import hexadecimal, integer, mapping, sequence
+
+#: What a pointer to nothing known looks like.
+WILD: Final = {"wild": 1}
+# An address in no block, and never in one.
+_WILD: Final = 0xDEAD_0000_0000_0000
+_MOST: Final = 1 << 20
+
+
+def tree_order(layout: Layout, heap: Heap, key: str | None) -> Callable[[int], Any]:
+    """Give how a tree compares keys, which QEMU leaves to the device. [INFO-GTREE-6]
+
+    A direct key counts by its low 32 bits; a struct by its members in order, each one unsigned
+    number, where it is of at most 8 bytes.
+    """
+    if key is None:
+        return lambda address: address & 0xFFFF_FFFF
+    members = [(each.offset, layout.size(each.type)) for each in layout.struct(key).members]
+    numbers = [(offset, size) for offset, size in members if size <= POINTER]
+    return lambda address: [heap.number(address + offset, size) for offset, size in numbers]
+
+
+class Writer:
+    """Puts states into a heap. Every pointer gets a block of its own."""
+
+    __slots__ = ("heap", "layout")
+
+    def __init__(self, layout: Layout, heap: Heap) -> None:
+        self.layout = layout
+        self.heap = heap
+
+    def struct(self, name: str, state: object, path: str = "state") -> int:
+        """Make a block that holds the struct and give its address. Raises `CaseError`."""
+        struct = self.layout.struct(name)
+        address = self.heap.allocate(struct.size, path, f"struct {name}")
+        self._members(struct, address, state, path)
+        return address
+
+    def _members(self, struct: Struct, address: int, state: object, path: str) -> None:
+        given = mapping(state, path, frozenset(member.name for member in struct.members))
+        for member in struct.members:
+            at = f"{path}.{member.name}"
+            if member.name not in given:
+                raise CaseError("missing", at, f"the state of {struct.name} lacks it")
+            self.value(member.type, address + member.offset, given[member.name], at)
+
+    def value(self, kind: Type, address: int, state: object, path: str) -> None:
+        """Store one value in place. Raises `CaseError` where it is outside its type."""
+        match kind:
+            case Scalar():
+                data = _number(kind, state, path)
+            case Bytes(size=size):
+                data = _exactly(hexadecimal(state, path), size, path)
+            case Array():
+                return self._array(kind, address, state, path)
+            case StructRef(name=name):
+                return self._members(self.layout.struct(name), address, state, path)
+            case Queue():
+                return self._queue(kind, address, state, path)
+            case GTree():
+                data = self._tree(kind, state, path).to_bytes(POINTER, "little")
+            case GByteArray():
+                data = self._gbytearray(state, path).to_bytes(POINTER, "little")
+            case Pointer():
+                data = self._pointer(kind, state, path).to_bytes(POINTER, "little")
+        self.heap.write(address, data)
+        return None
+
+    def _array(self, kind: Array, address: int, state: object, path: str) -> None:
+        items = sequence(state, path)
+        if len(items) != kind.count:
+            raise CaseError("length", path, f"{len(items)} items, not {kind.count}")
+        self._items(kind.item, address, items, path)
+
+    def _items(self, item: Type, address: int, items: Any, path: str) -> None:
+        if isinstance(item, Scalar):
+            numbers = (_number(item, value, f"{path}[{at}]") for at, value in enumerate(items))
+            self.heap.write(address, b"".join(numbers))
+            return
+        size = self.layout.size(item)
+        for at, value in enumerate(items):
+            self.value(item, address + at * size, value, f"{path}[{at}]")
+
+    def _pointer(self, kind: Pointer, state: object, path: str) -> int:
+        if state is None:
+            return 0
+        if state == WILD:
+            return _WILD
+        if kind.item is None:
+            data = hexadecimal(state, path)
+            address = self.heap.allocate(len(data), path, "bytes")
+            self.heap.write(address, data)
+            return address
+        if kind.many:
+            items = sequence(state, path)
+            size = self.layout.size(kind.item) * len(items)
+            address = self.heap.allocate(size, path, "array")
+            self._items(kind.item, address, items, path)
+            return address
+        address = self.heap.allocate(self.layout.size(kind.item), path, "element")
+        self.value(kind.item, address, state, path)
+        return address
+
+    def _queue(self, kind: Queue, address: int, state: object, path: str) -> None:
+        if kind.tail:
+            self.heap.store_pointer(address + POINTER, address)
+        last = address
+        for at, value in enumerate(sequence(state, path)):
+            node = self.struct(kind.element, value, f"{path}[{at}]")
+            if kind.tail:
+                insert_tail(self.heap, address, node, kind.entry, 0)
+            else:
+                self.heap.store_pointer(last, node)
+                self.heap.store_pointer(node + kind.entry + POINTER, last)
+                last = node + kind.entry
+
+    def _tree(self, kind: GTree, state: object, path: str) -> int:
+        if state is None:
+            return 0
+        address = self.heap.allocate(0, path, "GTree")
+        block = self.heap.block_at(address)
+        assert block is not None
+        tree = block.tree = Tree(tree_order(self.layout, self.heap, kind.key))
+        for at, pair in enumerate(sequence(state, path)):
+            where = f"{path}[{at}]"
+            if len(sequence(pair, where)) != 2:  # noqa: PLR2004 - a pair
+                raise CaseError("pair", where, "a tree's node is [key, value]")
+            if kind.key is None:
+                key = integer(pair[0], f"{where}[0]", range(1 << 64))
+            else:
+                key = self.struct(kind.key, pair[0], f"{where}[0]")
+            tree.insert(key, self.struct(kind.value, pair[1], f"{where}[1]"))
+        return address
+
+    def _gbytearray(self, state: object, path: str) -> int:
+        if state is None:
+            return 0
+        data = hexadecimal(state, path)
+        held = self.heap.allocate(2 * POINTER, path, "GByteArray")
+        address = self.heap.allocate(len(data), path, "GByteArray data")
+        self.heap.write(address, data)
+        self.heap.store_pointer(held, address)
+        self.heap.write(held + POINTER, len(data).to_bytes(4, "little"))
+        return held
+
+
+def _number(kind: Scalar, state: object, path: str) -> bytes:
+    bits = 8 * kind.size
+    if kind.name == "bool":
+        within = range(2)
+    elif kind.signed:
+        within = range(-(1 << bits - 1), 1 << bits - 1)
+    else:
+        within = range(1 << bits)
+    return integer(state, path, within).to_bytes(kind.size, "little", signed=kind.signed)
+
+
+def _exactly(data: bytes, size: int, path: str) -> bytes:
+    if len(data) != size:
+        raise CaseError("length", path, f"{len(data)} bytes, not {size}")
+    return data
+
+
+class Reader:
+    """Reads states back from a heap. Never raises: what a pointer cannot reach is `WILD`."""
+
+    __slots__ = ("_inside", "heap", "layout")
+
+    def __init__(self, layout: Layout, heap: Heap) -> None:
+        self.layout = layout
+        self.heap = heap
+        self._inside: set[int] = set()
+
+    def value(self, kind: Type, address: int) -> Any:
+        """Give the value in place at `address`."""
+        match kind:
+            case Scalar(size=size, signed=signed):
+                return str(self.heap.number(address, size, signed=signed))
+            case Bytes(size=size):
+                return self.heap.read(address, size).hex()
+            case Array(item=item, count=count):
+                return self._items(item, address, count)
+            case StructRef(name=name):
+                return {
+                    member.name: self.value(member.type, address + member.offset)
+                    for member in self.layout.struct(name).members
+                }
+            case Queue():
+                return self._queue(kind, address)
+            case _:
+                return self._behind(kind, self.heap.pointer(address))
+
+    def _items(self, item: Type, address: int, count: int) -> list[Any]:
+        size = self.layout.size(item)
+        if isinstance(item, Scalar):
+            data = self.heap.read(address, size * count)
+            return [
+                str(int.from_bytes(data[at : at + size], "little", signed=item.signed))
+                for at in range(0, len(data), size)
+            ]
+        return [self.value(item, address + at * size) for at in range(count)]
+
+    def _behind(self, kind: Type, target: int) -> Any:
+        if not target:
+            return None
+        block = self.heap.block_at(target)
+        if block is None or block.base != target or target in self._inside:
+            return WILD
+        self._inside.add(target)
+        try:
+            return self._block(kind, block)
+        finally:
+            self._inside.remove(target)
+
+    def _block(self, kind: Type, block: Block) -> Any:
+        match kind:
+            case Pointer(item=None):
+                return WILD if block.size > _MOST else self.heap.read(block.base, block.size).hex()
+            case Pointer(item=item, many=True) if item is not None:
+                size = self.layout.size(item)
+                count = block.size // size if size else 0
+                return WILD if count > _MOST else self._items(item, block.base, count)
+            case Pointer(item=item) if item is not None and self.layout.size(item) <= block.size:
+                return self.value(item, block.base)
+            case GTree() if block.tree is not None:
+                return [self._node(kind, key, value) for _, key, value in block.tree.nodes]
+            case GByteArray() if block.size == 2 * POINTER:
+                return self._behind(Pointer(None), self.heap.pointer(block.base))
+            case _:
+                return WILD
+
+    def _node(self, kind: GTree, key: int, value: int) -> list[Any]:
+        shown = str(key) if kind.key is None else self._behind(Pointer(StructRef(kind.key)), key)
+        return [shown, self._behind(Pointer(StructRef(kind.value)), value)]
+
+    def _queue(self, kind: Queue, address: int) -> Any:
+        items: list[Any] = []
+        size = self.layout.struct(kind.element).size
+        node = self.heap.pointer(address)
+        while node:
+            if len(items) >= _MOST or self.heap.room(node) < max(size, kind.entry + POINTER):
+                return WILD
+            items.append(self.value(StructRef(kind.element), node))
+            node = self.heap.pointer(node + kind.entry)
+        return items

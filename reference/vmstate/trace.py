@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where an operation is, as a field path, and which bytes of the stream belong to which path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from vmstate.description import VMStateField
+
+_NO_INDEX: Final = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Bytes `start` to `end` of a stream: what they are and whose."""
+
+    start: int
+    end: int
+    type: str
+    path: str
+    value: int | str
+
+
+class Trace:
+    """The way from the root to the current field; with `recording`, all segments passed.
+
+    The way is not unwound by an exception, so that afterwards `path()` names the innermost place.
+    """
+
+    __slots__ = ("_at", "_names", "recording", "segments")
+
+    def __init__(self, *, recording: bool) -> None:
+        self.recording = recording
+        self.segments: list[Segment] = []
+        self._names: list[str] = []
+        self._at: list[int] = []
+
+    def enter(self, name: str) -> None:
+        """Go into a field or subsection."""
+        self._names.append(name)
+        self._at.append(_NO_INDEX)
+
+    def leave(self) -> None:
+        """Come back from it."""
+        self._names.pop()
+        self._at.pop()
+
+    def index(self, index: int) -> None:
+        """Stand at one element of the current field."""
+        self._at[-1] = index
+
+    def path(self) -> str:
+        """Give the path, like `sq[3].dma`; empty at the root."""
+        return ".".join(
+            name if at == _NO_INDEX else f"{name}[{at}]"
+            for name, at in zip(self._names, self._at, strict=True)
+        )
+
+    def note(self, start: int, end: int, kind: str, value: int | str) -> None:
+        """Record a segment, where recording."""
+        if self.recording and end > start:
+            self.segments.append(Segment(start, end, kind, self.path(), value))
+
+    def leaf(self, start: int, end: int, field: VMStateField, taken: bytes) -> None:
+        """Record a leaf's bytes, unless something inside it has recorded them already."""
+        inside = self.segments and self.segments[-1].start >= start
+        if self.recording and end > start and not inside:
+            value = int.from_bytes(taken, "big") if len(taken) <= 8 else f"{len(taken)} bytes"
+            self.note(start, end, field.info or "?", value)
