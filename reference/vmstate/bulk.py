@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from vmstate.description import VMStateField
 from vmstate.extent import Extent
-from vmstate.infos import INFOS, Number
+from vmstate.infos import INFOS
+from vmstate.infos_plain import Number
 
 if TYPE_CHECKING:
     from vmstate.load import Loader

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from vmstate.flags import (
+    VMS_ARRAY,
     VMS_ARRAY_OF_POINTER,
     VMS_ARRAY_OF_POINTER_AUTO_ALLOC,
     VMS_STRUCT,
+    VMS_VARRAY,
     VMS_VSTRUCT,
 )
 from vmstate.heap import Heap
@@ -54,6 +56,11 @@ class VMStateField:
     def is_pointer_array(self) -> bool:
         """Whether each slot is a pointer to the element."""
         return bool(self.flags & VMS_ARRAY_OF_POINTER)
+
+    @property
+    def is_array(self) -> bool:
+        """Whether the elements are numbered."""
+        return bool(self.flags & (VMS_ARRAY | VMS_VARRAY))
 
     @property
     def auto_alloc(self) -> bool:

@@ -97,7 +97,8 @@ class Loader:
 
         index, end = load_bulk(self, field, extent), extent.iterations()
         while index < end:
-            self.trace.index(index)
+            if field.is_array:
+                self.trace.index(index)
             untouched = self.untouched(extent)
             if self.slot(field, extent, index):
                 self.check_stream(vmsd)
@@ -145,7 +146,7 @@ class Loader:
 
         start = self.stream.position
         marker = self.stream.number(1)
-        self.trace.note(start, self.stream.position, "ptr-marker", marker)
+        self.trace.marker(start, marker)
         if marker == PTR_MARKER_NULL:
             return 0
         if marker != PTR_MARKER_VALID:
@@ -166,8 +167,8 @@ class Loader:
             start = self.stream.position
             INFOS[field.info].load(self, element, size & U64, field)
             if self.trace.recording:
-                end = self.stream.position
-                self.trace.leaf(start, end, field, self.stream.data[start:end])
+                taken = self.stream.data[start : self.stream.position]
+                self.trace.leaf(start, field, taken)
         elif field.vmsd is None:
             raise out_of_bounds("read through a wild pointer")
         else:

@@ -31,7 +31,7 @@ def _compile(
 ) -> Exists:
     if not isinstance(source, Mapping) or depth > _DEPTH:
         raise CaseError("predicate", path, "a predicate is an object, at most 64 deep")
-    within = {"versioned": versioned, "depth": depth + 1}
+    within: dict[str, Any] = {"versioned": versioned, "depth": depth + 1}
     match source:
         case {"const": bool(value), **rest} if not rest:
             return lambda heap, opaque, version: value

@@ -97,7 +97,8 @@ class Saver:
         index, end = 0, extent.iterations()
         compress = bool(end) and vmdesc is not None and can_compress(field)
         while index < end:
-            self.trace.index(index)
+            if field.is_array:
+                self.trace.index(index)
             untouched = self.untouched(extent)
             element = extent.slot(index)
             if field.is_pointer_array:
@@ -157,7 +158,7 @@ class Saver:
         start = self.stream.transferred()
         marker = PTR_MARKER_VALID if element else PTR_MARKER_NULL
         self.stream.put_number(marker, 1)
-        self.trace.note(start, start + 1, "ptr-marker", marker)
+        self.trace.marker(start, marker)
 
     def entry(
         self, vmsd: VMStateDescription, field: VMStateField, element: int, size: int, count: int
@@ -185,8 +186,7 @@ class Saver:
             start = self.stream.transferred()
             INFOS[field.info].save(self, element, size & U64, field)
             if self.trace.recording:
-                end = self.stream.transferred()
-                self.trace.leaf(start, end, field, bytes(self.stream.data[start:end]))
+                self.trace.leaf(start, field, bytes(self.stream.data[start:]))
         elif field.vmsd is None:
             raise out_of_bounds("read through a wild pointer")
         else:

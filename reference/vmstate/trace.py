@@ -62,9 +62,18 @@ class Trace:
         if self.recording and end > start:
             self.segments.append(Segment(start, end, kind, self.path(), value))
 
-    def leaf(self, start: int, end: int, field: VMStateField, taken: bytes) -> None:
+    def marker(self, start: int, marker: int) -> None:
+        """Record the marker of a pointer, if there was one."""
+        meaning = {0x30: "NULL", 0x31: "valid"}.get(marker, "no marker")
+        self.note(start, start + 1, "ptr-marker", f"{marker:#04x} {meaning}")
+
+    def leaf(self, start: int, field: VMStateField, taken: bytes) -> None:
         """Record a leaf's bytes, unless something inside it has recorded them already."""
-        inside = self.segments and self.segments[-1].start >= start
-        if self.recording and end > start and not inside:
-            value = int.from_bytes(taken, "big") if len(taken) <= 8 else f"{len(taken)} bytes"
-            self.note(start, end, field.info or "?", value)
+        if self.segments and self.segments[-1].start >= start:
+            return
+        signed = field.info is not None and field.info.startswith("int")
+        if len(taken) <= 8:  # noqa: PLR2004 - the widest number
+            value: int | str = int.from_bytes(taken, "big", signed=signed)
+        else:
+            value = f"{len(taken)} bytes"
+        self.note(start, start + len(taken), field.info or "?", value)

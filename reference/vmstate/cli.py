@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `vmstate`: look at one thing. Exit status: 0 good, 1 refused, 2 bad input."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from vmstate import __version__
+from vmstate.annotate import annotate, dump
+from vmstate.dialects import DEFAULT_DIALECT, DIALECTS, PROFILES
+from vmstate.errors import CaseError
+from vmstate.operations import perform
+
+_GOOD: Final = frozenset({"valid", "ok", "accept"})
+#: The largest file that is read as JSON or as a stream.
+_MOST: Final = 64 << 20
+
+_EPILOG: Final = """\
+DOCUMENT is a JSON file with structs, descriptions and root, or a whole request that also has
+what the command needs (state; or destination, version_id and stream). '-' is standard input.
+
+  vmstate check nvme.json
+  vmstate save nvme.json --state state.json --annotate
+  vmstate load nvme.json --destination before.json --stream section.bin
+  vmstate load request.json --dialect qemu-11.1.0 --profile hardened
+"""
+
+
+class InputError(Exception):
+    """A file that cannot be used; `str()` is the one line to print."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give the exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except (InputError, CaseError) as error:
+        print(f"vmstate: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Print one line, not the usage, and exit 2."""
+        self.exit(2, f"vmstate: {message} (try '{self.prog} --help')\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="vmstate",
+        description="Check a VMState description, or save and load one state with it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"vmstate {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, text in (
+        ("check", "what QEMU asserts of the description when it is registered"),
+        ("save", "the stream and the vmdesc of a state"),
+        ("load", "what a stream makes of a state"),
+    ):
+        command = commands.add_parser(
+            name, help=text, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        command.add_argument("document", metavar="DOCUMENT", help="JSON file, or - for stdin")
+        command.add_argument("--dialect", choices=list(DIALECTS), default=DEFAULT_DIALECT)
+        command.add_argument("--profile", choices=list(PROFILES), default="compat")
+        command.set_defaults(run=_run, op=name)
+        if name != "check":
+            command.add_argument("--annotate", action="store_true", help="a dump instead of JSON")
+        if name == "save":
+            command.add_argument("--state", metavar="FILE", help="JSON of the state to save")
+            command.add_argument("--no-vmdesc", action="store_true", help="save without vmdesc")
+        if name == "load":
+            command.add_argument("--destination", metavar="FILE", help="JSON of the state before")
+            command.add_argument("--stream", metavar="FILE", help="the bytes, raw")
+            command.add_argument("--hex", metavar="HEX", help="the bytes, as hex")
+            command.add_argument("--version-id", type=int, metavar="N", help="default: the root's")
+    _add_whole_streams(commands)
+    return parser
+
+
+def _add_whole_streams(commands: Any) -> None:
+    """Add the commands for whole migration files."""
+    try:
+        from vmstate.whole.cli import add_commands  # noqa: PLC0415 - only when it is asked for
+    except ModuleNotFoundError:
+        return
+    add_commands(commands)
+
+
+def _run(options: argparse.Namespace) -> int:
+    request, name = _request(options)
+    named = {"dialect": options.dialect, "profile": options.profile}
+    try:
+        if getattr(options, "annotate", False):
+            result, segments, stream = annotate(request, **named)
+            good = result["verdict"] in _GOOD
+            print("\n".join(dump(segments, stream, None if good else result)))
+            print(f"{result['verdict']}: {len(stream)} bytes", end="")
+            print(f", {result['consumed']} consumed" if "consumed" in result else "")
+        else:
+            result = perform(request, **named)
+            print(json.dumps(result, indent=2))
+    except CaseError as error:
+        raise InputError(f"{name}: {error}") from None
+    return 0 if result["verdict"] in _GOOD else 1
+
+
+def _request(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    name = "<stdin>" if options.document == "-" else options.document
+    given = _json(options.document)
+    if not isinstance(given, dict):
+        raise InputError(f"{name}: a JSON object is wanted, with structs, descriptions and root")
+    request = {"document": given} if "document" not in given else dict(given)
+    document = request["document"]
+    inputs: dict[str, Any] = {"op": options.op, "document": document}
+    if options.op == "save":
+        inputs["state"] = _json(options.state) if options.state else request.get("state")
+        inputs["vmdesc"] = request.get("vmdesc", True) and not options.no_vmdesc
+    if options.op == "load":
+        before = options.destination
+        inputs["destination"] = _json(before) if before else request.get("destination")
+        inputs["stream"] = _stream(options, request)
+        version_id = options.version_id
+        if version_id is None:
+            version_id = request.get("version_id", _root_version(document))
+        inputs["version_id"] = version_id
+    return inputs, name
+
+
+def _stream(options: argparse.Namespace, request: dict[str, Any]) -> Any:
+    if options.stream:
+        return _read(options.stream).hex()
+    if options.hex is not None:
+        return "".join(options.hex.split()).lower()
+    if "stream" not in request:
+        raise InputError("a stream is wanted: --stream FILE, --hex HEX, or in the request")
+    return request["stream"]
+
+
+def _root_version(document: Any) -> Any:
+    try:
+        return document["descriptions"][document["root"]].get("version_id", 0)
+    except (KeyError, TypeError, AttributeError):
+        return 0
+
+
+def _read(file: str) -> bytes:
+    try:
+        if file == "-":
+            data = sys.stdin.buffer.read(_MOST + 1)
+        else:
+            with Path(file).open("rb") as opened:
+                data = opened.read(_MOST + 1)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise InputError(f"{file!r}: {error}") from None
+    if len(data) > _MOST:
+        raise InputError(f"{file}: larger than {_MOST >> 20} MiB")
+    return data
+
+
+def _json(file: str) -> Any:
+    data = _read(file)
+    try:
+        return json.loads(data, parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}: offset {error.start}: no UTF-8") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno} (offset {error.pos})"
+        raise InputError(f"{file}: {where}: {error.msg}") from None
+    except (RecursionError, ValueError) as error:
+        reason = "nested too deeply" if isinstance(error, RecursionError) else error
+        raise InputError(f"{file}: {reason}") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
