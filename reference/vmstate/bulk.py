@@ -36,7 +36,9 @@ def load_bulk(loader: Loader, field: VMStateField, extent: Extent) -> int:
         return 0
     start = stream.position
     taken = stream.take_numbers(whole * size)
-    loader.heap.write(extent.first, taken.translate(_TO_BOOL) if info.boolean else _swap(taken, size))
+    loader.heap.write(
+        extent.first, taken.translate(_TO_BOOL) if info.boolean else _swap(taken, size)
+    )
     loader.trace.note(start, stream.position, f"{field.info}[{whole}]", f"{whole} elements")
     return whole
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
 import json
 import os
 import sys
@@ -98,11 +100,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_whole_streams(commands: Any) -> None:
     """Add the commands for whole migration files."""
-    try:
-        from vmstate.whole.cli import add_commands  # noqa: PLC0415 - only when it is asked for
-    except ModuleNotFoundError:
-        return
-    add_commands(commands)
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module("vmstate.whole.cli").add_commands(commands)
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -114,5 +114,3 @@ def allocation(field: VMStateField, extent: Extent) -> int:
     if field.flags & VMS_ALLOC:
         return (extent.size * extent.count) & U64
     return 0
-
-

@@ -85,7 +85,17 @@ class Heap:
     large). `accesses` and `writes` only count, so that a caller can see that nothing was touched.
     """
 
-    __slots__ = ("_bases", "_blocks", "_last", "_next", "_stored", "accesses", "limits", "step", "writes")
+    __slots__ = (
+        "_bases",
+        "_blocks",
+        "_last",
+        "_next",
+        "_stored",
+        "accesses",
+        "limits",
+        "step",
+        "writes",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -134,7 +144,7 @@ class Heap:
     def _find(self, address: int, size: int, verb: str) -> Block:
         block = self._last
         offset = address - block.base
-        if 0 <= offset and offset + size <= block.size and block.live:
+        if 0 <= offset <= block.size - size and block.live:
             return block
         at = bisect_right(self._bases, address) - 1
         if at >= 0:

@@ -52,7 +52,9 @@ def _compile(
         case {"member": str(member), "ge": _, **rest} if not rest:
             return _compare(source["ge"], "ge", member, layout, struct, path)
         case _:
-            raise CaseError("predicate", path, f"no predicate has the keys {sorted(map(str, source))}")
+            raise CaseError(
+                "predicate", path, f"no predicate has the keys {sorted(map(str, source))}"
+            )
 
 
 def _parts(

@@ -151,7 +151,7 @@ class Writer:
         tree = block.tree = Tree(tree_order(self.layout, self.heap, kind.key))
         for at, pair in enumerate(sequence(state, path)):
             where = f"{path}[{at}]"
-            if len(sequence(pair, where)) != 2:  # noqa: PLR2004 - a pair
+            if len(sequence(pair, where)) != 2:
                 raise CaseError("pair", where, "a tree's node is [key, value]")
             if kind.key is None:
                 key = integer(pair[0], f"{where}[0]", range(1 << 64))

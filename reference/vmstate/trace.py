@@ -72,7 +72,7 @@ class Trace:
         if self.segments and self.segments[-1].start >= start:
             return
         signed = field.info is not None and field.info.startswith("int")
-        if len(taken) <= 8:  # noqa: PLR2004 - the widest number
+        if len(taken) <= 8:
             value: int | str = int.from_bytes(taken, "big", signed=signed)
         else:
             value = f"{len(taken)} bytes"

@@ -30,7 +30,10 @@ def can_compress(field: VMStateField, depth: int = 0) -> bool:
 
 
 def field_name(vmsd: VMStateDescription, field: VMStateField, *, marker: bool) -> str:
-    """Name an entry; fields of one name are numbered, and a marker, being in no table, is -1. [VMDESC-NAME-1]"""
+    """Name an entry. [VMDESC-NAME-1]
+
+    Fields of one name are numbered; a marker, being in no table, is number -1.
+    """
     if field.name not in vmsd.repeated:
         return field.name
     number = -1

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A case, and the error of an input that is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+#: The inputs of each operation, as the case format has them.
+INPUTS: Final = {
+    "check": (),
+    "save": ("state", "vmdesc"),
+    "load": ("destination", "version_id", "stream"),
+}
+VERDICTS: Final = {
+    "check": frozenset({"valid", "invalid", "abort"}),
+    "save": frozenset({"ok", "error", "abort"}),
+    "load": frozenset({"accept", "reject", "abort"}),
+}
+
+
+class InputError(Exception):
+    """A file that cannot be used: `str()` is one line with file, line and rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One request to a testee and what must come of it in one dialect.
+
+    `request` holds op, document and inputs; `expect` is in the shape of the case format's
+    `observed`. A case is known by `id` and `dialect` together.
+    """
+
+    id: str
+    dialect: str
+    request: dict[str, Any]
+    expect: dict[str, Any]
+    tags: tuple[str, ...]
+    source: str
+
+    @property
+    def op(self) -> str:
+        """The operation: check, save or load."""
+        return str(self.request["op"])
+
+    @property
+    def area(self) -> str:
+        """The part of the format that the case is mostly about."""
+        return area(self.tags)
+
+
+def area(tags: tuple[str, ...]) -> str:
+    """Name the area: the classics, a primary feature, or what is left."""
+    if "classic" in tags:
+        return "classics"
+    primary = next((tag for tag in tags if tag.startswith("primary-")), "primary-other")
+    return primary.removeprefix("primary-").replace("_", "-")

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading cases: the corpus's own files and observation records as they are, line by line.
+
+A line is a document that later lines of the file may name (`{"define": NAME, "document": …}`), or a
+case. A case holds `id op tags document` and the inputs of its operation; then either `dialect` and
+`observed` (an observation), or `expect`, a list of results each with its `dialects`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, Final, NoReturn
+
+from vmstate_conformance.cases.canonical import (
+    canonical_document,
+    canonical_result,
+    canonical_state,
+)
+from vmstate_conformance.cases.model import INPUTS, VERDICTS, Case, InputError
+
+#: The longest line that is read.
+_LINE: Final = 16 << 20
+_NAMES: Final = (".jsonl", ".jsonl.gz", ".json")
+
+
+def read_cases(places: Iterable[Path]) -> Iterator[Case]:
+    """Read all cases of files and, recursively, directories. Raises `InputError`."""
+    seen: dict[tuple[str, str], str] = {}
+    for file in _files(places):
+        for case in _read_file(file):
+            key = case.id, case.dialect
+            if key in seen:
+                raise InputError(f"{case.source}: '{case.id}' is also at {seen[key]} [duplicate]")
+            seen[key] = case.source
+            yield case
+
+
+def _files(places: Iterable[Path]) -> Iterator[Path]:
+    for place in places:
+        if place.is_dir():
+            found = sorted(
+                file
+                for file in place.rglob("*")
+                if file.name.endswith(_NAMES) and file.is_file() and "schemas" not in file.parts
+            )
+            if not found:
+                raise InputError(f"{place}: holds no {', '.join(_NAMES)} [empty]")
+            yield from found
+        else:
+            yield place
+
+
+def _read_file(file: Path) -> Iterator[Case]:
+    documents: dict[str, Any] = {}
+    number = 0
+    try:
+        with file.open("rb") as raw:
+            for number, line in enumerate(_lines(raw, file), 1):
+                if line.strip():
+                    yield from _record(_parse(line, file, number), documents, f"{file}:{number}")
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror or error} [unreadable]") from None
+    except (EOFError, zlib.error) as error:
+        raise InputError(f"{file}:{number + 1}: {error} [gzip]") from None
+
+
+def _lines(raw: IO[bytes], file: Path) -> Iterator[bytes]:
+    data: IO[bytes] = raw
+    if file.name.endswith(".gz"):
+        data = gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
+    if file.name.endswith(".json"):
+        yield b" ".join(data.read(_LINE).splitlines())
+        return
+    while line := data.readline(_LINE + 1):
+        if len(line) > _LINE:
+            raise InputError(f"{file}: a line of more than {_LINE >> 20} MiB [line-length]")
+        yield line
+
+
+def _parse(line: bytes, file: Path, number: int) -> Any:
+    try:
+        return json.loads(line, parse_constant=_no_constant)
+    except RecursionError:
+        raise InputError(f"{file}:{number}: nested too deeply [json]") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file}:{number}: column {error.start + 1}: no UTF-8 [json]") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{file}:{number}: column {error.colno}: {error.msg} [json]") from None
+    except ValueError as error:
+        raise InputError(f"{file}:{number}: {error} [json]") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _record(record: Any, documents: dict[str, Any], source: str) -> Iterator[Case]:
+    if not isinstance(record, dict):
+        raise InputError(f"{source}: a case is an object [object]")
+    if isinstance(record.get("define"), str):
+        documents[record["define"]] = canonical_document(record.get("document"))
+        return
+    identity, op = record.get("id"), record.get("op")
+    if not isinstance(identity, str) or not identity or not identity.isprintable():
+        raise InputError(f"{source}: a case needs an id [id]")
+    if not isinstance(op, str) or op not in INPUTS:
+        raise InputError(f"{source}: {identity}: op is none of check, save, load [op]")
+    tags = record.get("tags", [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise InputError(f"{source}: {identity}: tags are a list of strings [tags]")
+    request = _request(record, op, identity, documents, source)
+    for dialect, result in _expectations(record, op, f"{source}: {identity}"):
+        yield Case(identity, dialect, request, result, tuple(tags), source)
+
+
+def _request(
+    record: dict[str, Any], op: str, identity: str, documents: dict[str, Any], source: str
+) -> dict[str, Any]:
+    document = record.get("document")
+    if isinstance(document, str):
+        if document not in documents:
+            raise InputError(f"{source}: {identity}: no document '{document}' above [document]")
+        document = documents[document]
+    elif isinstance(document, dict):
+        document = canonical_document(document)
+    else:
+        raise InputError(f"{source}: {identity}: a case needs a document [document]")
+    request = {"op": op, "document": document}
+    for name in INPUTS[op]:
+        if name in record:
+            request[name] = record[name]
+        elif name != "vmdesc":
+            raise InputError(f"{source}: {identity}: {op} needs '{name}' [input]")
+    for name in ("state", "destination"):
+        if name in request:
+            request[name] = canonical_state(request[name])
+    return request
+
+
+def _expectations(
+    record: dict[str, Any], op: str, where: str
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    expect = record.get("expect")
+    if expect is None:
+        expect = [{"dialects": [record.get("dialect")], **_object(record.get("observed"), where)}]
+    if not isinstance(expect, list):
+        raise InputError(f"{where}: expect is a list [expect]")
+    for each in expect:
+        result = dict(_object(each, where))
+        dialects = result.pop("dialects", None)
+        if not isinstance(dialects, list) or not all(isinstance(one, str) for one in dialects):
+            raise InputError(f"{where}: dialects are a list of strings [dialect]")
+        if result.get("verdict") not in VERDICTS[op]:
+            raise InputError(f"{where}: the verdict is none of {op}'s [verdict]")
+        result = canonical_result(result)
+        for dialect in dialects:
+            yield dialect, result
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"{where}: what is expected is an object [expect]")
+    return value
