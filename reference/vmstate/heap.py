@@ -8,7 +8,7 @@ keeps bytes only for the pages that were written, so a count from a stream canno
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -63,14 +63,26 @@ class Block:
 
 @dataclass(slots=True, eq=False)
 class Tree:
-    """A GTree: nodes (order, key, value) in key order. A direct key is a number, else an address."""
+    """A GTree: nodes (rank, key, value) in key order.
 
-    order: Callable[[int], Any]
+    `members` are the (offset, size) of the numbers that two keys are compared by, in order and
+    unsigned; None for direct keys, which are numbers and not addresses. QEMU leaves the order to the
+    device. [INFO-GTREE-6]
+    """
+
+    heap: Heap
+    members: tuple[tuple[int, int], ...] | None
     nodes: list[tuple[Any, int, int]] = field(default_factory=list)
+
+    def rank(self, key: int) -> Any:
+        """Give what a key is ordered by; a direct one counts by its low 32 bits."""
+        if self.members is None:
+            return key & 0xFFFF_FFFF
+        return [self.heap.number(key + offset, size) for offset, size in self.members]
 
     def insert(self, key: int, value: int) -> None:
         """As g_tree_insert(): an equal key keeps the old key and takes the new value. [INFO-GTREE-7]"""
-        rank = self.order(key)
+        rank = self.rank(key)
         for at, (other, old_key, _) in enumerate(self.nodes):
             if other == rank:
                 self.nodes[at] = (rank, old_key, value)
@@ -122,6 +134,12 @@ class Heap:
         self._bases.append(block.base)
         self._blocks.append(block)
         return block.base
+
+    def place(self, block: Block) -> None:
+        """Take over a block of somebody else's memory, at its own address."""
+        at = bisect_right(self._bases, block.base)
+        self._bases.insert(at, block.base)
+        self._blocks.insert(at, block)
 
     def free(self, address: int) -> None:
         """Release the block at `address`; any later access to it is out of bounds."""
@@ -243,13 +261,14 @@ class Heap:
         return seen
 
     def _pointers(self, block: Block) -> Iterator[int]:
+        lowest = self._bases[0]
         if block.tree is not None:
             for _, key, value in block.tree.nodes:
                 yield key
                 yield value
         for data in block.touched():
             words = memoryview(data)[: len(data) // POINTER * POINTER].cast("Q")
-            yield from (word for word in words if word >= _FIRST)
+            yield from (word for word in words if word >= lowest)
 
     def _store(self, size: int) -> None:
         self._stored += size

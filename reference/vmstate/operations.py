@@ -129,7 +129,7 @@ def _load(request: Mapping[str, Any], document: Document, operation: Operation) 
         "state": Reader(document.layout, heap).value(StructRef(document.root.struct), root),
         "consumed": stream.position,
         "stream_error": stream.error,
-        "heap": _heap_report(heap, root),
+        "heap": heap_report(heap, root),
     }
 
 
@@ -145,7 +145,7 @@ def _write(document: Document, heap: Heap, state: object, path: str) -> int:
         raise CaseError("too-large", path, abort.message) from None
 
 
-def _heap_report(heap: Heap, root: int) -> dict[str, Any]:
+def heap_report(heap: Heap, root: int) -> dict[str, Any]:
     """Count what the load made and what nothing reaches any more, and name the latter. [HEAP-LEAK-1]"""
     reached = heap.reachable(root)
     leaks = [block for block in heap.blocks() if block not in reached]

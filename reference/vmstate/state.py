@@ -7,7 +7,6 @@ every member, pointers null or the value pointed at, lists and arrays lists, tre
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from vmstate.errors import CaseError
@@ -35,17 +34,12 @@ _WILD: Final = 0xDEAD_0000_0000_0000
 _MOST: Final = 1 << 20
 
 
-def tree_order(layout: Layout, heap: Heap, key: str | None) -> Callable[[int], Any]:
-    """Give how a tree compares keys, which QEMU leaves to the device. [INFO-GTREE-6]
-
-    A direct key counts by its low 32 bits; a struct by its members in order, each one unsigned
-    number, where it is of at most 8 bytes.
-    """
+def key_members(layout: Layout, key: str | None) -> tuple[tuple[int, int], ...] | None:
+    """Give what a tree compares keys by: the members of at most 8 bytes. [INFO-GTREE-6]"""
     if key is None:
-        return lambda address: address & 0xFFFF_FFFF
-    members = [(each.offset, layout.size(each.type)) for each in layout.struct(key).members]
-    numbers = [(offset, size) for offset, size in members if size <= POINTER]
-    return lambda address: [heap.number(address + offset, size) for offset, size in numbers]
+        return None
+    members = ((each.offset, layout.size(each.type)) for each in layout.struct(key).members)
+    return tuple((offset, size) for offset, size in members if size <= POINTER)
 
 
 class Writer:
@@ -148,7 +142,7 @@ class Writer:
         address = self.heap.allocate(0, path, "GTree")
         block = self.heap.block_at(address)
         assert block is not None
-        tree = block.tree = Tree(tree_order(self.layout, self.heap, kind.key))
+        tree = block.tree = Tree(self.heap, key_members(self.layout, kind.key))
         for at, pair in enumerate(sequence(state, path)):
             where = f"{path}[{at}]"
             if len(sequence(pair, where)) != 2:

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The adapter: preloaded into an unmodified qemu-system-* binary, it takes over once QEMU has set
+ * itself up, and runs descriptions that come as text through the binary's own VMState engine.
+ *
+ * Declared here: the engine's ABI as the binary of 11.1.3 has it on x86-64 (facts of its layout, in our
+ * words), and what the parts of the adapter have to do with each other.
+ */
+#ifndef ADAPTER_H
+#define ADAPTER_H
+
+#define _GNU_SOURCE
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* ---- the engine's ABI ---- */
+
+typedef struct QEMUFile QEMUFile;
+typedef struct JSONWriter JSONWriter;
+typedef struct Error Error;
+typedef struct VMStateField VMStateField;
+typedef struct VMStateDescription VMStateDescription;
+
+typedef struct {
+    const char *name;
+    int (*get)(QEMUFile *, void *, size_t, const VMStateField *);
+    int (*put)(QEMUFile *, void *, size_t, const VMStateField *, JSONWriter *);
+    bool (*load)(QEMUFile *, void *, size_t, const VMStateField *, Error **);
+    bool (*save)(QEMUFile *, void *, size_t, const VMStateField *, JSONWriter *, Error **);
+} VMStateInfo;
+
+/* Where a run-time count or size is in the object, and how many bytes wide; width 0: there is none. */
+typedef struct {
+    uint32_t offset;
+    uint8_t width;
+} Indirect;
+
+struct VMStateField {
+    const char *name;
+    size_t offset, size;
+    Indirect size_indirect, num_indirect;
+    size_t start;
+    int num;
+    const VMStateInfo *info;
+    uint32_t flags;
+    const VMStateDescription *vmsd;
+    int version_id, struct_version_id;
+    bool (*field_exists)(void *, int);
+};
+
+struct VMStateDescription {
+    const char *name;
+    bool unmigratable, early_setup;
+    int version_id, minimum_version_id, priority;
+    int (*pre_load)(void *);
+    bool (*pre_load_errp)(void *, Error **);
+    int (*post_load)(void *, int);
+    bool (*post_load_errp)(void *, int, Error **);
+    int (*pre_save)(void *);
+    bool (*pre_save_errp)(void *, Error **);
+    void (*post_save)(void *);
+    bool (*needed)(void *);
+    bool (*dev_unplug_pending)(void *);
+    const VMStateField *fields;
+    const VMStateDescription *const *subsections;
+};
+
+_Static_assert(sizeof(VMStateField) == 0x60, "VMStateField is not 11.1.3's");
+_Static_assert(offsetof(VMStateDescription, fields) == 0x60, "VMStateDescription is not 11.1.3's");
+
+enum { VMS_END = 0x20000 };
+
+/* ---- engine.c: the functions that are called in the binary, found by name ---- */
+
+typedef struct {
+    bool (*load)(QEMUFile *, const VMStateDescription *, void *, int, Error **);
+    bool (*save)(QEMUFile *, const VMStateDescription *, void *, JSONWriter *, Error **);
+    int (*enroll)(void *, uint32_t, const VMStateDescription *, void *, int, int, Error **);
+    QEMUFile *(*input)(void *);
+    QEMUFile *(*output)(void *);
+    int (*error)(QEMUFile *);
+    size_t (*get)(QEMUFile *, uint8_t *, size_t);
+    int (*flush)(QEMUFile *);
+    void *(*channel)(int fd);
+    JSONWriter *(*json_new)(bool);
+    void (*json_open)(JSONWriter *, const char *);
+    void (*json_close)(JSONWriter *);
+    const char *(*json_text)(JSONWriter *);
+    const char *(*pretty)(const Error *);
+    void (*timer_init)(void *, void *, int, int, int, void (*)(void *), void *);
+    void (*timer_mod)(void *, int64_t);
+    void (*timer_del)(void *);
+    uint64_t (*timer_expiry)(void *);
+} Engine;
+
+extern Engine engine;
+
+/* Fill `engine`; the name of a symbol that the binary lacks, or NULL. */
+const char *engine_find(void);
+/* A codec by the suffix of its C name, or NULL. */
+const VMStateInfo *engine_info(const char *suffix);
+
+/* ---- blocks.c: memory whose every overrun is seen ---- */
+
+/* A zeroed block that ends at a guard page. `made`: the engine asked for it. Never NULL. */
+void *block_new(size_t size, bool made);
+/* From now on g_malloc and the like, called by the engine, give such blocks. */
+void blocks_watch(bool on);
+/* Forget all blocks. */
+void blocks_reset(void);
+/* Write each block as a line: `block ADDRESS SIZE MADE HEX`; those freed are left out. */
+void blocks_dump(FILE *out);
+/* Which kind of access a fault was: outside of a block, or through a wild pointer. */
+const char *blocks_fault(const void *address, bool write);
+
+/* ---- describe.c: descriptions out of text ---- */
+
+typedef struct {
+    char *at;
+} Words;
+
+/* The next word of a line, or "" at its end; numbers, and bytes given as hex ("-" is none). */
+char *next_word(Words *);
+long long next_number(Words *);
+size_t next_bytes(Words *, uint8_t **);
+
+void describe_reset(void);
+/* Take a line that starts with `desc`, `field`, `pred` or `sub`; false where it is none of them. */
+bool describe_line(const char *verb, Words *);
+const VMStateDescription *describe_get(int number);
+
+/* ---- run.c: one case ---- */
+
+/* The text of why the process ends here is reported, and it ends. */
+_Noreturn void die(const char *kind, const char *message);
+/* Serve lines from `in` until its end. */
+void serve(FILE *in, FILE *out);
+
+#endif
