@@ -142,7 +142,6 @@ class GTree(Info):
         if key_vmsd is not None:
             _check_version(field, key_vmsd)
         _check_version(field, value_vmsd)
-        tree = _tree(loader.heap, element)
         declared, count = int32(loader.stream.number(4)), 0
         while loader.stream.number(1):
             count += 1
@@ -156,16 +155,19 @@ class GTree(Info):
                 if key_vmsd is not None and key:
                     loader.heap.free(key)
                 raise
-            tree.insert(key, value)
+            tree = _tree(loader.heap, element)
+            if tree is not None:
+                tree.insert(key, value)
         if count != declared:
             raise failed(f"{field.name} inconsistent stream when loading the gtree")
 
     def save(self, saver: Saver, element: int, size: int, field: VMStateField) -> None:
         """Save the nodes in key order."""
         tree = _tree(saver.heap, element)
+        nodes = [] if tree is None else tree.nodes
         value_vmsd = _child(field.vmsd)
-        saver.stream.put_number(len(tree.nodes), 4)
-        for at, (_, key, value) in enumerate(tree.nodes):
+        saver.stream.put_number(len(nodes), 4)
+        for at, (_, key, value) in enumerate(nodes):
             saver.trace.index(at)
             saver.stream.put_number(_NODE, 1)
             if field.start:
@@ -184,8 +186,12 @@ def _load_key(loader: Loader, field: VMStateField, vmsd: VMStateDescription | No
     return _load_node(loader, vmsd, field.start, field.version_id)
 
 
-def _tree(heap: Heap, element: int) -> Tree:
-    block = heap.block_at(heap.pointer(element))
+def _tree(heap: Heap, element: int) -> Tree | None:
+    """Find the tree; GLib takes NULL for one without nodes that loses what is put in. [INFO-GTREE-8]"""
+    address = heap.pointer(element)
+    if not address:
+        return None
+    block = heap.block_at(address)
     if block is None or block.tree is None:
         raise out_of_bounds("read through a wild pointer")
     return block.tree

@@ -197,7 +197,7 @@ class Answer:
         self._found: dict[str, list[str]] = {}
         for line in lines:
             verb, *words = line.split()
-            if verb in ("block", "tree", "array"):
+            if verb in ("block", "part", "tree", "array"):
                 getattr(self, f"_{verb}")(*words)
             else:
                 self._found[verb] = words
@@ -236,6 +236,9 @@ class Answer:
         )
         self._heap.place(block)
         self._root = self._root or block.base
+
+    def _part(self, address: str, offset: str, data: str) -> None:
+        self._heap.write(int(address) + int(offset), _bytes(data))
 
     def _tree(self, address: str, *nodes: str) -> None:
         tree = Tree(self._heap, None)

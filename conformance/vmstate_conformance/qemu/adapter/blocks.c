@@ -75,25 +75,51 @@ static Block *block_at(const void *address)
     return NULL;
 }
 
-void blocks_dump(FILE *out)
+static void put_bytes(FILE *out, const char *bytes, size_t size)
 {
     static const char digits[] = "0123456789abcdef";
+    for (size_t at = 0; at < size; at++) {
+        unsigned char byte = (unsigned char)bytes[at];
+        fputc(digits[byte >> 4], out);
+        fputc(digits[byte & 15], out);
+    }
+    fputs(size ? "\n" : "-\n", out);
+}
+
+/* The pages of a large block that were ever touched; what is beyond the first 4 GiB is not looked at. */
+static void put_parts(FILE *out, const Block *block)
+{
+    static unsigned char resident[1 << 20];
+    char *first = block->map + PAGE;
+    size_t pages = (block->mapped - 2 * PAGE) / PAGE;
+    pages = pages < sizeof resident ? pages : sizeof resident;
+    if (mincore(first, pages * PAGE, resident)) {
+        return;
+    }
+    for (size_t page = 0; page < pages; page++) {
+        if (resident[page] & 1) {
+            char *from = first + page * PAGE, *to = from + PAGE;
+            from = from < block->base ? block->base : from;
+            fprintf(out, "part %zu %zu ", (size_t)block->base, (size_t)(from - block->base));
+            put_bytes(out, from, (size_t)(to - from));
+        }
+    }
+}
+
+void blocks_dump(FILE *out)
+{
     for (int i = 0; i < count; i++) {
         const Block *block = &blocks[i];
         if (block->freed) {
             continue;
         }
         fprintf(out, "block %zu %zu %d ", (size_t)block->base, block->size, block->made);
-        if (!block->size || block->size > DUMPED) {
-            fputc('-', out);
+        if (block->size > DUMPED) {
+            fputs("-\n", out);
+            put_parts(out, block);
         } else {
-            for (size_t at = 0; at < block->size; at++) {
-                unsigned char byte = (unsigned char)block->base[at];
-                fputc(digits[byte >> 4], out);
-                fputc(digits[byte & 15], out);
-            }
+            put_bytes(out, block->base, block->size);
         }
-        fputc('\n', out);
     }
 }
 

@@ -29,12 +29,14 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { BLOCKS = 1 << 16, TREES = 1 << 10, CASES = 500, SECONDS = 5, DONE = 9 };
+enum { BLOCKS = 1 << 16, TREES = 1 << 10, CASES = 500, DONE = 9 };
 
 #define WILD ((void *)0xdead000000000000)
 
 static FILE *answer;
 static bool running;
+/* How long the engine may take over one case. */
+static unsigned seconds = 5;
 /* Where lines come from while a case is still being described. */
 static FILE *describing;
 
@@ -288,7 +290,7 @@ static void load(const VMStateDescription *vmsd, void *root, int version, const 
     QEMUFile *file = engine.input(engine.channel(dup(fd)));
     Error *error = NULL;
     running = true;
-    alarm(SECONDS);
+    alarm(seconds);
     blocks_watch(true);
     bool good = engine.load(file, vmsd, root, version, &error);
     blocks_watch(false);
@@ -314,7 +316,7 @@ static void save(const VMStateDescription *vmsd, void *root, bool described)
         engine.json_open(vmdesc, NULL);
     }
     running = true;
-    alarm(SECONDS);
+    alarm(seconds);
     blocks_watch(true);
     bool good = engine.save(file, vmsd, root, vmdesc, &error);
     blocks_watch(false);
@@ -354,7 +356,7 @@ static bool run_line(Words *words)
     if (registered) {
         Error *error = NULL;
         running = true;
-        alarm(SECONDS);
+        alarm(seconds);
         engine.enroll(NULL, (uint32_t)-1, vmsd, root, -1, 0, &error);
         alarm(0);
         running = false;
@@ -415,6 +417,8 @@ static void child(FILE *in)
 
 void serve(FILE *in, FILE *out)
 {
+    const char *given = getenv("VMSTATE_ADAPTER_SECONDS");
+    seconds = given && atoi(given) > 0 ? (unsigned)atoi(given) : seconds;
     answer = out;
     /* Whoever asks waits for each answer, so a child's buffer never holds lines of another case. */
     setvbuf(in, NULL, _IOFBF, 1 << 16);
