@@ -86,7 +86,7 @@ class Engine:
         if self.version not in KNOWN:
             known = ", ".join(KNOWN)
             raise QemuError(f"{qemu.binary}: QEMU {self.version} is not known, only {known}")
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._start(qemu)
         result = self.ask(_SELF_TEST)
         if result != _SELF_TEST_RESULT:

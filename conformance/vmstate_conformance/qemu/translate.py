@@ -14,7 +14,6 @@ from typing import Any, Final
 from vmstate.description import VMStateDescription, VMStateField
 from vmstate.dialects import PROFILES
 from vmstate.document import Document
-from vmstate.errors import CaseError
 from vmstate.flags import VARRAY_WIDTHS, VMS_VBUFFER
 from vmstate.heap import POINTER, Block, Heap, Tree
 from vmstate.layout import Layout, StructRef
@@ -282,9 +281,11 @@ _RULES: Final = (
 
 def error_class(message: str) -> str:
     """Find the class of the innermost cause in QEMU's text."""
-    inner = re.sub(r"^(Loading VM subsection '.*?' in '.*?' failed: )+", "", message, flags=re.S)
+    inner = re.sub(
+        r"^(Loading VM subsection '.*?' in '.*?' failed: )+", "", message, flags=re.DOTALL
+    )
     return next(
-        (name for pattern, name in _CLASSES if re.search(pattern, inner, re.S)),
+        (name for pattern, name in _CLASSES if re.search(pattern, inner, re.DOTALL)),
         "field-load-failed",
     )
 
