@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import platformdirs
 
@@ -145,9 +145,9 @@ def provision(archs: Sequence[str], cache: Path | None = None) -> dict[str, str]
     return packages
 
 
-def _stamp(target: Path) -> dict[str, object]:
+def _stamp(target: Path) -> dict[str, Any]:
     try:
-        stamp: dict[str, object] = json.loads((target / _STAMP).read_text())
+        stamp: dict[str, Any] = json.loads((target / _STAMP).read_text())
     except (OSError, ValueError):
         return {}
     return stamp
