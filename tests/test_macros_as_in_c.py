@@ -46,7 +46,7 @@ def test_a_description_written_as_in_c_saves_markers_and_elements() -> None:
 
     result = perform({"op": "save", "document": document(VMSTATE_CTRL), "state": state})
 
-    assert result["stream"] == "02" "30" "31" "0007" "0000000000001000"
+    assert result["stream"] == "02303100070000000000001000"
 
 
 def test_a_member_of_another_type_does_not_compile() -> None:
