@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from vmstate.description import VMStateDescription, VMStateField
-from vmstate.dialects import Dialect
+from vmstate.dialects import STACK, Dialect
 from vmstate.errors import Reject, out_of_bounds
 from vmstate.flags import (
     VMS_ARRAY,
@@ -16,30 +16,39 @@ from vmstate.flags import (
     VMS_VSTRUCT,
 )
 
-_STACK = 1000
 
-
-def check(vmsd: VMStateDescription, dialect: Dialect, depth: int = 0) -> None:
+def check(vmsd: VMStateDescription, dialect: Dialect) -> None:
     """Check a description and, recursively, STRUCT and VSTRUCT children and subsections. [CHECK-ORDER-1]
 
     Raises `Reject` whose `error` is the broken rule, `Abort` where a child is missing or the
     descriptions go round in a circle.
     """
-    if depth > _STACK:
+    _check(vmsd, dialect, {}, 1)
+
+
+def _check(
+    vmsd: VMStateDescription, dialect: Dialect, checked: dict[int, bool], depth: int
+) -> None:
+    # QEMU checks a description as often as it is met; once is enough to know.
+    if checked.get(id(vmsd)):
+        return
+    if id(vmsd) in checked or depth > STACK:
         raise out_of_bounds("write through a wild pointer")
+    checked[id(vmsd)] = False
     for field in vmsd.fields:
         _field(field, dialect)
         if field.flags & (VMS_STRUCT | VMS_VSTRUCT):
             if field.vmsd is None:
                 raise out_of_bounds("read through a wild pointer")
-            check(field.vmsd, dialect, depth + 1)
+            _check(field.vmsd, dialect, checked, depth + 1)
     for sub in vmsd.subsections or ():
         if not sub.name.startswith(vmsd.name):
             raise _broken(
                 "subsection-name",
                 "!strncmp(vmsd->name, (*subsection)->name, strlen(vmsd->name))",
             )
-        check(sub, dialect, depth + 1)
+        _check(sub, dialect, checked, depth + 1)
+    checked[id(vmsd)] = True
 
 
 def _field(field: VMStateField, dialect: Dialect) -> None:

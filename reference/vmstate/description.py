@@ -7,6 +7,7 @@ themselves); nothing changes one once it is built.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -87,16 +88,17 @@ class VMStateDescription:
     pre_save: int | None = None
     struct: str = ""
     """The struct of the layout that it describes; the engine itself never looks at it."""
-    repeated: frozenset[str] = frozenset()
-    """Names that more than one field has."""
+    numbers: dict[int, int] = field(default_factory=dict)
+    """By id(): which of the fields of its name a field is, where there are several."""
 
     def seal(self) -> None:
-        """Note which names repeat, once all fields are there."""
-        seen: set[str] = set()
-        twice: set[str] = set()
+        """Number the fields whose names repeat, once all are there."""
+        count = Counter(each.name for each in self.fields)
+        seen: Counter[str] = Counter()
         for each in self.fields:
-            (twice if each.name in seen else seen).add(each.name)
-        self.repeated = frozenset(twice)
+            if count[each.name] > 1:
+                self.numbers[id(each)] = seen[each.name]
+                seen[each.name] += 1
 
 
 def exists(field: VMStateField, heap: Heap, opaque: int, version_id: int) -> bool:

@@ -62,8 +62,8 @@ class Limits:
     """Blocks in all."""
     depth: int
     """Descriptions inside each other."""
-    idle: int
-    """Elements in a row that consume no byte of the stream."""
+    work: int
+    """Fields and elements visited, above what the bytes of the stream account for."""
     output: int
     """Bytes of a stream or of a vmdesc that a save may write."""
 
@@ -80,11 +80,17 @@ class Profile:
 
 _MIB: Final = 1 << 20
 
+#: Descriptions inside each other after which QEMU's own recursive checks are taken to have no end.
+STACK: Final = 1000
+
+#: Fields and elements that each byte of a stream accounts for.
+STEPS_PER_BYTE: Final = 16
+
 PROFILES: Final = MappingProxyType(
     {
         profile.name: profile
         for profile in (
-            Profile("compat", True, Limits(1 << 46, 64 * _MIB, 1 << 20, 1000, 1 << 20, 64 * _MIB)),
+            Profile("compat", True, Limits(1 << 46, 64 * _MIB, 1 << 20, 256, 1 << 20, 64 * _MIB)),
             Profile(
                 "hardened", False, Limits(16 * _MIB, 64 * _MIB, 1 << 18, 256, 1 << 18, 64 * _MIB)
             ),

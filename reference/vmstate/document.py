@@ -87,7 +87,39 @@ def _layout(source: object) -> Layout:
         if len(names) < len(members):
             raise CaseError("duplicate", path, "two members have one name")
         structs[name] = Struct(name, sizes[name], members)
+    _bound(layout)
     return layout
+
+
+def _bound(layout: Layout) -> None:
+    """Refuse structs that hold themselves in place, or more numbers than anyone has."""
+    counts: dict[str, int | None] = {}
+
+    def count(kind: types.Type, path: str) -> int:
+        match kind:
+            case types.Array(item=item, count=items):
+                return items * count(item, path)
+            case types.StructRef(name=name):
+                return within(name, path)
+            case types.Pointer(item=item) if item is not None:
+                return 1 + (count(item, path) if isinstance(item, types.Array) else 0)
+            case _:
+                return 1
+
+    def within(name: str, path: str) -> int:
+        if name not in counts:
+            counts[name] = None
+            members = layout.struct(name).members
+            counts[name] = 1 + sum(count(each.type, f"structs.{name}") for each in members)
+        known = counts[name]
+        if known is None:
+            raise CaseError("recursive-struct", path, f"'{name}' holds itself in place")
+        if known > _STRUCT.stop:
+            raise CaseError("too-large", f"structs.{name}", f"more than {_STRUCT.stop - 1} values")
+        return known
+
+    for name in layout.structs:
+        within(name, f"structs.{name}")
 
 
 def _member(source: object, layout: Layout, size: int, path: str) -> Member:

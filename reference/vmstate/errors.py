@@ -17,10 +17,23 @@ class CaseError(Exception):
     """
 
     def __init__(self, rule: str, path: str, detail: str) -> None:
+        path, detail = _line(path), _line(detail)
         super().__init__(f"{path or 'request'}: {detail} [{rule}]")
         self.rule: Final = rule
         self.path: Final = path
         self.detail: Final = detail
+
+
+_LONGEST: Final = 300
+
+
+def _line(text: str) -> str:
+    """Make a text fit into a line: names in it may be anything."""
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST - 3]}..."
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 class Outcome(Exception):  # noqa: N818 - an outcome of the engine is no error of ours

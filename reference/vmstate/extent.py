@@ -61,7 +61,7 @@ class Extent:
 
     def slot(self, index: int) -> int:
         """Give the address of a slot; the product is a 32-bit one. [LOAD-STRIDE-2]"""
-        return self.first + int32(self.size * index)
+        return (self.first + int32(self.size * index)) & U64
 
     def iterations(self) -> int:
         """How often `for (int i = 0; i < count; i++)` runs. [LOAD-COUNT-5]"""

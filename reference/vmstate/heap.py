@@ -7,7 +7,7 @@ keeps bytes only for the pages that were written, so a count from a stream canno
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +19,7 @@ POINTER: Final = 8
 _FIRST: Final = 0x5500_0000_0000
 # Far enough that no stride of a real description steps over the gap between two blocks.
 _GAP: Final = 1 << 20
+_LAST: Final = 1 << 62
 _PAGE: Final = 1 << 16
 
 
@@ -83,11 +84,15 @@ class Tree:
     def insert(self, key: int, value: int) -> None:
         """As g_tree_insert(): an equal key keeps the old key and takes the new value. [INFO-GTREE-7]"""
         rank = self.rank(key)
-        for at, (other, old_key, _) in enumerate(self.nodes):
-            if other == rank:
-                self.nodes[at] = (rank, old_key, value)
-                return
-        insort(self.nodes, (rank, key, value), key=lambda node: node[0])
+        at = bisect_left(self.nodes, rank, key=_rank)
+        if at < len(self.nodes) and self.nodes[at][0] == rank:
+            self.nodes[at] = (rank, self.nodes[at][1], value)
+        else:
+            self.nodes.insert(at, (rank, key, value))
+
+
+def _rank(node: tuple[Any, int, int]) -> Any:
+    return node[0]
 
 
 class Heap:
@@ -126,6 +131,8 @@ class Heap:
             raise Abort("oom", "allocation-failed", f"failed to allocate {size} bytes")
         if len(self._blocks) >= self.limits.blocks:
             raise Abort("oom", "allocation-failed", f"more than {self.limits.blocks} blocks")
+        if self._next + size > _LAST:
+            raise Abort("oom", "allocation-failed", "the address space is used up")
         block = Block(self._next, size, owner, kind, self.step)
         if size <= _PAGE:
             self._store(size)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vmstate.description import VMStateDescription, VMStateField
-from vmstate.errors import Outcome, Reject, out_of_bounds
+from vmstate.errors import Abort, Outcome, Reject, out_of_bounds
 from vmstate.extent import int32
 from vmstate.heap import POINTER, Heap, Tree
 from vmstate.info import Info
@@ -97,6 +97,8 @@ class Queue(Info):
         vmsd = _child(field.vmsd)
         node, at = saver.heap.pointer(element), 0
         while node:
+            if at > saver.heap.limits.blocks:
+                raise Abort("hang", "bad-count", "a list without an end")
             saver.trace.index(at)
             saver.stream.put_number(1, 1)
             saver.save_vmsd(vmsd, node, vmsd.version_id)

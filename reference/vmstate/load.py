@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vmstate.bulk import load_bulk
 from vmstate.description import VMStateDescription, VMStateField, exists
-from vmstate.dialects import Dialect
+from vmstate.dialects import STEPS_PER_BYTE, Dialect
 from vmstate.errors import EINVAL, Abort, Reject, assertion, out_of_bounds
 from vmstate.extent import U64, Extent, allocation, measure
 from vmstate.flags import VMS_MUST_EXIST, VMS_POINTER, VMS_STRUCT
@@ -25,7 +25,7 @@ class Loader:
     Every method raises `Reject` where QEMU returns an error and `Abort` where it dies.
     """
 
-    __slots__ = ("depth", "dialect", "heap", "idle", "stream", "trace")
+    __slots__ = ("depth", "dialect", "heap", "steps", "stream", "trace")
 
     def __init__(
         self, stream: InputStream, heap: Heap, dialect: Dialect, trace: Trace | None = None
@@ -35,7 +35,7 @@ class Loader:
         self.dialect = dialect
         self.trace = trace or Trace(recording=False)
         self.depth = 0
-        self.idle = 0
+        self.steps = 0
 
     def load_vmsd(self, vmsd: VMStateDescription, opaque: int, version_id: int) -> None:
         """Load the object at `opaque`, sent with `version_id`. [LOAD-ORDER-1]"""
@@ -82,6 +82,7 @@ class Loader:
         self, vmsd: VMStateDescription, field: VMStateField, opaque: int, version_id: int
     ) -> None:
         """Load all elements of one field. [LOAD-FIELD-1]"""
+        self.step()
         if not exists(field, self.heap, opaque, version_id):
             if field.flags & VMS_MUST_EXIST:
                 raise Reject(
@@ -99,13 +100,13 @@ class Loader:
         while index < end:
             if field.is_array:
                 self.trace.index(index)
+            self.step()
             untouched = self.untouched(extent)
             if self.slot(field, extent, index):
                 self.check_stream(vmsd)
             # Elements that touch nothing are all alike: QEMU spins, the model need not.
             if untouched == self.untouched(extent):
                 break
-            self.tick(untouched)
             index += 1
 
     def follow(self, field: VMStateField, extent: Extent) -> None:
@@ -193,16 +194,11 @@ class Loader:
         heap = self.heap
         return self.stream.position, heap.accesses if extent.size else heap.writes
 
-    def tick(self, before: tuple[int, int]) -> None:
-        """Bound the elements in a row that consume nothing. [LOAD-COUNT-6]"""
-        if self.stream.position != before[0]:
-            self.idle = 0
-            return
-        self.idle += 1
-        if self.idle > self.heap.limits.idle:
-            raise Abort(
-                "hang", "bad-count", f"{self.idle} elements in a row consumed no byte of the stream"
-            )
+    def step(self) -> None:
+        """Bound what one operation may visit, beyond what its bytes account for. [LOAD-COUNT-6]"""
+        self.steps += 1
+        if self.steps > self.heap.limits.work + STEPS_PER_BYTE * self.stream.position:
+            raise Abort("hang", "bad-count", f"{self.steps} fields and elements without an end")
 
 
 def too_new(vmsd: VMStateDescription, version_id: int) -> Reject:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from vmstate.bulk import save_bulk
 from vmstate.description import VMStateDescription, VMStateField, exists
-from vmstate.dialects import Dialect
+from vmstate.dialects import STEPS_PER_BYTE, Dialect
 from vmstate.errors import Abort, Reject, assertion, out_of_bounds
 from vmstate.extent import U64, Extent, measure
 from vmstate.flags import VMS_MUST_EXIST, VMS_POINTER, VMS_STRUCT
@@ -18,7 +18,7 @@ from vmstate.jsonwriter import JSONWriter
 from vmstate.stream import OutputStream
 from vmstate.subsections import save_subsections
 from vmstate.trace import Trace
-from vmstate.vmdesc import can_compress, end_field, start_field
+from vmstate.vmdesc import Compressor, end_field, start_field
 
 
 class Saver:
@@ -27,7 +27,7 @@ class Saver:
     Every method raises `Reject` where QEMU returns an error and `Abort` where it dies.
     """
 
-    __slots__ = ("depth", "dialect", "heap", "idle", "stream", "trace", "vmdesc")
+    __slots__ = ("compressor", "depth", "dialect", "heap", "steps", "stream", "trace", "vmdesc")
 
     def __init__(
         self,
@@ -42,8 +42,9 @@ class Saver:
         self.dialect = dialect
         self.vmdesc = vmdesc
         self.trace = trace or Trace(recording=False)
+        self.compressor = Compressor()
         self.depth = 0
-        self.idle = 0
+        self.steps = 0
 
     def save_vmsd(self, vmsd: VMStateDescription, opaque: int, version_id: int) -> None:
         """Save the object at `opaque` as of `version_id`. [SAVE-ORDER-1]"""
@@ -74,6 +75,7 @@ class Saver:
         self, vmsd: VMStateDescription, field: VMStateField, opaque: int, version_id: int
     ) -> None:
         """Save all elements of one field. [SAVE-FIELD-1]"""
+        self.step()
         if not exists(field, self.heap, opaque, version_id):
             if field.flags & VMS_MUST_EXIST:
                 raise assertion(
@@ -95,10 +97,11 @@ class Saver:
         """Save the elements; entries of the vmdesc stand for runs of them. [VMDESC-ARRAY-2]"""
         vmdesc, previous_null = self.vmdesc, False
         index, end = 0, extent.iterations()
-        compress = bool(end) and vmdesc is not None and can_compress(field)
+        compress = bool(end) and vmdesc is not None and self.compressor.can_compress(field)
         while index < end:
             if field.is_array:
                 self.trace.index(index)
+            self.step()
             untouched = self.untouched(extent)
             element = extent.slot(index)
             if field.is_pointer_array:
@@ -120,7 +123,6 @@ class Saver:
                 self.vmdesc = None
             if self.vmdesc is None and untouched == self.untouched(extent):
                 break
-            self.tick(untouched)
             index += 1
             if self.vmdesc is None:
                 index = save_bulk(self, field, extent, index)
@@ -133,8 +135,11 @@ class Saver:
 
     def run(self, extent: Extent, index: int, *, is_null: bool) -> int:
         """Count the slots from `index` on that are NULL as this one is. [VMDESC-ARRAY-3]"""
+        if not extent.size:
+            return extent.count - index
         at = index + 1
         while at < extent.count and (not self.heap.pointer(extent.slot(at))) == is_null:
+            self.step()
             at += 1
         return at - index
 
@@ -199,11 +204,8 @@ class Saver:
         heap = self.heap
         return self.stream.transferred(), heap.accesses if extent.size else heap.writes
 
-    def tick(self, before: tuple[int, int]) -> None:
-        """Bound the elements in a row that write nothing. [LOAD-COUNT-6]"""
-        if self.stream.transferred() != before[0]:
-            self.idle = 0
-            return
-        self.idle += 1
-        if self.idle > self.heap.limits.idle:
-            raise Abort("hang", "bad-count", f"{self.idle} elements in a row wrote no byte")
+    def step(self) -> None:
+        """Bound what one operation may visit, beyond what its bytes account for. [LOAD-COUNT-6]"""
+        self.steps += 1
+        if self.steps > self.heap.limits.work + STEPS_PER_BYTE * self.stream.transferred():
+            raise Abort("hang", "bad-count", f"{self.steps} fields and elements without an end")

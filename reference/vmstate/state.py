@@ -27,11 +27,15 @@ from vmstate.layout import (
 )
 from vmstate.values import hexadecimal, integer, mapping, sequence
 
+#: How deep a state may be, in objects and lists: what any JSON parser takes.
+DEPTH: Final = 400
+#: How many values of a state are read back.
+_VALUES: Final = 1 << 21
+
 #: What a pointer to nothing known looks like.
 WILD: Final = {"wild": 1}
 # An address in no block, and never in one.
 _WILD: Final = 0xDEAD_0000_0000_0000
-_MOST: Final = 1 << 20
 
 
 def key_members(layout: Layout, key: str | None) -> tuple[tuple[int, int], ...] | None:
@@ -45,11 +49,12 @@ def key_members(layout: Layout, key: str | None) -> tuple[tuple[int, int], ...] 
 class Writer:
     """Puts states into a heap. Every pointer gets a block of its own."""
 
-    __slots__ = ("heap", "layout")
+    __slots__ = ("_depth", "heap", "layout")
 
     def __init__(self, layout: Layout, heap: Heap) -> None:
         self.layout = layout
         self.heap = heap
+        self._depth = 0
 
     def struct(self, name: str, state: object, path: str = "state") -> int:
         """Make a block that holds the struct and give its address. Raises `CaseError`."""
@@ -68,6 +73,13 @@ class Writer:
 
     def value(self, kind: Type, address: int, state: object, path: str) -> None:
         """Store one value in place. Raises `CaseError` where it is outside its type."""
+        self._depth += 1
+        if self._depth > DEPTH:
+            raise CaseError("depth", path, f"a state more than {DEPTH} deep")
+        self._store(kind, address, state, path)
+        self._depth -= 1
+
+    def _store(self, kind: Type, address: int, state: object, path: str) -> None:
         match kind:
             case Scalar():
                 data = _number(kind, state, path)
@@ -184,17 +196,32 @@ def _exactly(data: bytes, size: int, path: str) -> bytes:
 
 
 class Reader:
-    """Reads states back from a heap. Never raises: what a pointer cannot reach is `WILD`."""
+    """Reads states back from a heap. Never raises.
 
-    __slots__ = ("_inside", "heap", "layout")
+    What a pointer cannot reach is `WILD`, and so is what is too deep or too much to show.
+    """
+
+    __slots__ = ("_depth", "_inside", "_left", "heap", "layout")
 
     def __init__(self, layout: Layout, heap: Heap) -> None:
         self.layout = layout
         self.heap = heap
         self._inside: set[int] = set()
+        self._depth = 0
+        self._left = _VALUES
 
     def value(self, kind: Type, address: int) -> Any:
         """Give the value in place at `address`."""
+        self._left -= 1
+        if self._left < 0 or self._depth >= DEPTH:
+            return WILD
+        self._depth += 1
+        try:
+            return self._value(kind, address)
+        finally:
+            self._depth -= 1
+
+    def _value(self, kind: Type, address: int) -> Any:
         match kind:
             case Scalar(size=size, signed=signed):
                 return str(self.heap.number(address, size, signed=signed))
@@ -212,9 +239,12 @@ class Reader:
             case _:
                 return self._behind(kind, self.heap.pointer(address))
 
-    def _items(self, item: Type, address: int, count: int) -> list[Any]:
+    def _items(self, item: Type, address: int, count: int) -> Any:
         size = self.layout.size(item)
+        if count > self._left:
+            return WILD
         if isinstance(item, Scalar):
+            self._left -= count
             data = self.heap.read(address, size * count)
             return [
                 str(int.from_bytes(data[at : at + size], "little", signed=item.signed))
@@ -237,11 +267,11 @@ class Reader:
     def _block(self, kind: Type, block: Block) -> Any:
         match kind:
             case Pointer(item=None):
-                return WILD if block.size > _MOST else self.heap.read(block.base, block.size).hex()
+                return self._bytes(block)
             case Pointer(item=item, many=True) if item is not None:
                 size = self.layout.size(item)
                 count = block.size // size if size else 0
-                return WILD if count > _MOST else self._items(item, block.base, count)
+                return self._items(item, block.base, count)
             case Pointer(item=item) if item is not None and self.layout.size(item) <= block.size:
                 return self.value(item, block.base)
             case GTree() if block.tree is not None:
@@ -250,6 +280,10 @@ class Reader:
                 return self._behind(Pointer(None), self.heap.pointer(block.base))
             case _:
                 return WILD
+
+    def _bytes(self, block: Block) -> Any:
+        self._left -= block.size // 8
+        return WILD if self._left < 0 else self.heap.read(block.base, block.size).hex()
 
     def _node(self, kind: GTree, key: int, value: int) -> list[Any]:
         shown = str(key) if kind.key is None else self._behind(Pointer(StructRef(kind.key)), key)
@@ -260,8 +294,12 @@ class Reader:
         size = self.layout.struct(kind.element).size
         node = self.heap.pointer(address)
         while node:
-            if len(items) >= _MOST or self.heap.room(node) < max(size, kind.entry + POINTER):
+            if self.heap.room(node) < max(size, kind.entry + POINTER) or node in self._inside:
                 return WILD
+            if self._left <= 0:
+                return WILD
+            self._inside.add(node)
             items.append(self.value(StructRef(kind.element), node))
+            self._inside.remove(node)
             node = self.heap.pointer(node + kind.entry)
         return items

@@ -20,7 +20,8 @@ def integer(value: object, path: str, within: range = _INT64) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise CaseError("integer", path, f"{brief(value)} is no integer")
     if value not in within:
-        raise CaseError("range", path, f"{value} is not from {within.start} to {within.stop - 1}")
+        shown = f"{brief(value)} is not from {within.start} to {within.stop - 1}"
+        raise CaseError("range", path, shown)
     return value
 
 
@@ -30,7 +31,7 @@ def mapping(value: object, path: str, known: frozenset[str] | None = None) -> Ma
         raise CaseError("object", path, f"{brief(value)} is no object")
     if known is not None and not known.issuperset(value):
         odd = sorted(str(key) for key in value if key not in known)
-        raise CaseError("unknown-key", path, f"unknown key {odd[0]!r}")
+        raise CaseError("unknown-key", path, f"unknown key {brief(odd[0])}")
     return value
 
 

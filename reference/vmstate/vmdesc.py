@@ -6,27 +6,51 @@ from __future__ import annotations
 from typing import Final
 
 from vmstate.description import VMStateDescription, VMStateField
+from vmstate.dialects import STACK
 from vmstate.errors import out_of_bounds
 from vmstate.flags import VMS_STRUCT, VMS_VSTRUCT
 from vmstate.infos import INFOS
 from vmstate.jsonwriter import JSONWriter
 
 PTR_MARKER: Final = "ptr-marker"
-_STACK: Final = 1000
 
 
-def can_compress(field: VMStateField, depth: int = 0) -> bool:
-    """Whether one entry may stand for a whole array: all elements are sure to look alike. [VMDESC-ARRAY-1]"""
-    if field.field_exists is not None or field.auto_alloc:
-        return False
-    if not field.flags & VMS_STRUCT:
-        return True
-    if field.vmsd is None or depth > _STACK:
-        raise out_of_bounds("read through a wild pointer")
-    if not all(can_compress(inner, depth + 1) for inner in field.vmsd.fields):
-        return False
-    # An empty list of subsections is enough to forbid it.
-    return field.vmsd.subsections is None
+class Compressor:
+    """Whether one entry may stand for a whole array: all elements are sure to look alike. [VMDESC-ARRAY-1]
+
+    QEMU asks for each element anew and recursively; the answers do not change, and are kept.
+    """
+
+    __slots__ = ("_alike", "_depth")
+
+    def __init__(self) -> None:
+        self._alike: dict[int, bool | None] = {}
+        self._depth = 0
+
+    def can_compress(self, field: VMStateField) -> bool:
+        """Answer for a field. Raises `Abort` where QEMU would recurse for ever."""
+        if field.field_exists is not None or field.auto_alloc:
+            return False
+        if not field.flags & VMS_STRUCT:
+            return True
+        if field.vmsd is None:
+            raise out_of_bounds("read through a wild pointer")
+        return self._uniform(field.vmsd)
+
+    def _uniform(self, vmsd: VMStateDescription) -> bool:
+        if id(vmsd) not in self._alike:
+            self._alike[id(vmsd)] = None
+            self._depth += 1
+            if self._depth > STACK:
+                raise out_of_bounds("write through a wild pointer")
+            alike = all(self.can_compress(field) for field in vmsd.fields)
+            self._depth -= 1
+            # An empty list of subsections is enough to forbid it.
+            self._alike[id(vmsd)] = alike and vmsd.subsections is None
+        known = self._alike[id(vmsd)]
+        if known is None:
+            raise out_of_bounds("write through a wild pointer")
+        return known
 
 
 def field_name(vmsd: VMStateDescription, field: VMStateField, *, marker: bool) -> str:
@@ -34,13 +58,10 @@ def field_name(vmsd: VMStateDescription, field: VMStateField, *, marker: bool) -
 
     Fields of one name are numbered; a marker, being in no table, is number -1.
     """
-    if field.name not in vmsd.repeated:
+    number = vmsd.numbers.get(id(field))
+    if number is None:
         return field.name
-    number = -1
-    if not marker:
-        alike = [other for other in vmsd.fields if other.name == field.name]
-        number = next(at for at, other in enumerate(alike) if other is field)
-    return f"{field.name}[{number}]"
+    return f"{field.name}[{-1 if marker else number}]"
 
 
 def start_field(
