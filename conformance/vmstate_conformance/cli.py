@@ -27,19 +27,30 @@ FAILED: Final = 1
 BAD_INPUT: Final = 2
 BROKEN: Final = 3
 
-_GROUPS: Final = {"qemu": "vmstate_conformance.qemu.cli"}
+#: Commands that live in modules of their own, imported only when they are wanted.
+_ELSEWHERE: Final = {
+    "adequacy": "vmstate_conformance.adequacy.cli",
+    "case": "vmstate_conformance.cases.cli",
+    "compare": "vmstate_conformance.reports.cli",
+    "diff": "vmstate_conformance.differential.cli",
+    "expect": "vmstate_conformance.expectations.cli",
+    "mutants": "vmstate_conformance.mutants.cli",
+    "qemu": "vmstate_conformance.qemu.cli",
+    "report": "vmstate_conformance.reports.cli",
+}
 
 
 class _Group(click.Group):
-    """Commands that live in modules of their own are imported only when they are wanted."""
+    """A group some of whose commands are elsewhere."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        there = [name for name, module in _GROUPS.items() if _exists(module)]
+        there = [name for name, module in _ELSEWHERE.items() if _exists(module)]
         return sorted([*super().list_commands(ctx), *there])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _GROUPS and _exists(_GROUPS[cmd_name]):
-            command: click.Command = getattr(importlib.import_module(_GROUPS[cmd_name]), cmd_name)
+        if cmd_name in _ELSEWHERE and _exists(_ELSEWHERE[cmd_name]):
+            module = importlib.import_module(_ELSEWHERE[cmd_name])
+            command: click.Command = getattr(module, cmd_name)
             return command
         return super().get_command(ctx, cmd_name)
 

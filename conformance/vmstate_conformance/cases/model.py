@@ -28,7 +28,9 @@ class Case:
     """One request to a testee and what must come of it in one dialect.
 
     `request` holds op, document and inputs; `expect` is in the shape of the case format's
-    `observed`. A case is known by `id` and `dialect` together.
+    `observed`. A case is known by `id` and `dialect` together. `level` is required, recommended or
+    quirk; `clauses` are the clauses of the specification that it is about; `flags` say why, where a
+    verdict leaves a choice or records a quirk.
     """
 
     id: str
@@ -37,6 +39,12 @@ class Case:
     expect: dict[str, Any]
     tags: tuple[str, ...]
     source: str
+    title: str = ""
+    level: str = "required"
+    clauses: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    group: str = ""
+    added: str = ""
 
     @property
     def op(self) -> str:
@@ -45,8 +53,8 @@ class Case:
 
     @property
     def area(self) -> str:
-        """The part of the format that the case is mostly about."""
-        return area(self.tags)
+        """The part of the format that the case is mostly about: its group's, or by its tags."""
+        return self.group.partition("/")[0] or area(self.tags)
 
 
 def area(tags: tuple[str, ...]) -> str:
