@@ -10,18 +10,18 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from vmstate import __version__
 from vmstate.annotate import annotate, dump
 from vmstate.dialects import DEFAULT_DIALECT, DIALECTS, PROFILES
 from vmstate.errors import CaseError
+from vmstate.files import InputError, read_file, read_json
 from vmstate.operations import perform
 
 _GOOD: Final = frozenset({"valid", "ok", "accept"})
-#: The largest file that is read as JSON or as a stream.
-_MOST: Final = 64 << 20
+#: Modules whose `add_commands(commands)` adds commands; each is loaded only when it is there.
+_COMMANDS: Final = ("vmstate.whole.cli", "vmstate.dumpcheck.cli")
 
 _EPILOG: Final = """\
 DOCUMENT is a JSON file with structs, descriptions and root, or a whole request that also has
@@ -32,10 +32,6 @@ what the command needs (state; or destination, version_id and stream). '-' is st
   vmstate load nvme.json --destination before.json --stream section.bin
   vmstate load request.json --dialect qemu-11.1.0 --profile hardened
 """
-
-
-class InputError(Exception):
-    """A file that cannot be used; `str()` is the one line to print."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,14 +90,10 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--stream", metavar="FILE", help="the bytes, raw")
             command.add_argument("--hex", metavar="HEX", help="the bytes, as hex")
             command.add_argument("--version-id", type=int, metavar="N", help="default: the root's")
-    _add_whole_streams(commands)
+    for module in _COMMANDS:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(module).add_commands(commands)
     return parser
-
-
-def _add_whole_streams(commands: Any) -> None:
-    """Add the commands for whole migration files."""
-    with contextlib.suppress(ModuleNotFoundError):
-        importlib.import_module("vmstate.whole.cli").add_commands(commands)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -124,18 +116,18 @@ def _run(options: argparse.Namespace) -> int:
 
 def _request(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     name = "<stdin>" if options.document == "-" else options.document
-    given = _json(options.document)
+    given = read_json(options.document)
     if not isinstance(given, dict):
         raise InputError(f"{name}: a JSON object is wanted, with structs, descriptions and root")
     request = {"document": given} if "document" not in given else dict(given)
     document = request["document"]
     inputs: dict[str, Any] = {"op": options.op, "document": document}
     if options.op == "save":
-        inputs["state"] = _json(options.state) if options.state else request.get("state")
+        inputs["state"] = read_json(options.state) if options.state else request.get("state")
         inputs["vmdesc"] = request.get("vmdesc", True) and not options.no_vmdesc
     if options.op == "load":
         before = options.destination
-        inputs["destination"] = _json(before) if before else request.get("destination")
+        inputs["destination"] = read_json(before) if before else request.get("destination")
         inputs["stream"] = _stream(options, request)
         version_id = options.version_id
         if version_id is None:
@@ -146,7 +138,7 @@ def _request(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _stream(options: argparse.Namespace, request: dict[str, Any]) -> Any:
     if options.stream:
-        return _read(options.stream).hex()
+        return read_file(options.stream).hex()
     if options.hex is not None:
         return "".join(options.hex.split()).lower()
     if "stream" not in request:
@@ -159,40 +151,6 @@ def _root_version(document: Any) -> Any:
         return document["descriptions"][document["root"]].get("version_id", 0)
     except (KeyError, TypeError, AttributeError):
         return 0
-
-
-def _read(file: str) -> bytes:
-    try:
-        if file == "-":
-            data = sys.stdin.buffer.read(_MOST + 1)
-        else:
-            with Path(file).open("rb") as opened:
-                data = opened.read(_MOST + 1)
-    except OSError as error:
-        raise InputError(f"{file}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise InputError(f"{file!r}: {error}") from None
-    if len(data) > _MOST:
-        raise InputError(f"{file}: larger than {_MOST >> 20} MiB")
-    return data
-
-
-def _json(file: str) -> Any:
-    data = _read(file)
-    try:
-        return json.loads(data, parse_constant=_no_constant)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file}: offset {error.start}: no UTF-8") from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno} column {error.colno} (offset {error.pos})"
-        raise InputError(f"{file}: {where}: {error.msg}") from None
-    except (RecursionError, ValueError) as error:
-        reason = "nested too deeply" if isinstance(error, RecursionError) else error
-        raise InputError(f"{file}: {reason}") from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
 
 
 if __name__ == "__main__":
