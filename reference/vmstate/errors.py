@@ -17,7 +17,7 @@ class CaseError(Exception):
     """
 
     def __init__(self, rule: str, path: str, detail: str) -> None:
-        path, detail = _line(path), _line(detail)
+        path, detail = one_line(path), one_line(detail)
         super().__init__(f"{path or 'request'}: {detail} [{rule}]")
         self.rule: Final = rule
         self.path: Final = path
@@ -27,8 +27,8 @@ class CaseError(Exception):
 _LONGEST: Final = 300
 
 
-def _line(text: str) -> str:
-    """Make a text fit into a line: names in it may be anything."""
+def one_line(text: str) -> str:
+    """Make a text fit into one line of a terminal: names in it may be anything."""
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST - 3]}..."
     if text.isprintable():
