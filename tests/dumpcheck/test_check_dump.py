@@ -254,7 +254,7 @@ def test_a_warning_fails_only_when_asked(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "line 1 column 1"),
-        (b"\xff\xfe", "no UTF-8"),
+        (b'"\xff', "no UTF-8"),
         (b"[" * 100_000, "nested too deeply"),
         (b"{}", "vmschkmachine"),
         (b'{"vmschkmachine": {"Name": "a\\u001b[2J"}, "\\u001b]": 5}', r"\x1b]: an object"),
