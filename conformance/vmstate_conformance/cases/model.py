@@ -30,7 +30,8 @@ class Case:
     `request` holds op, document and inputs; `expect` is in the shape of the case format's
     `observed`. A case is known by `id` and `dialect` together. `level` is required, recommended or
     quirk; `clauses` are the clauses of the specification that it is about; `flags` say why, where a
-    verdict leaves a choice or records a quirk.
+    verdict leaves a choice or records a quirk. `hardened` is what a hardened implementation must do,
+    where that is not `expect`. A case that is not `scored` runs and decides nothing.
     """
 
     id: str
@@ -45,6 +46,8 @@ class Case:
     flags: tuple[str, ...] = ()
     group: str = ""
     added: str = ""
+    hardened: dict[str, Any] | None = None
+    scored: bool = True
 
     @property
     def op(self) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading cases: the corpus's own files and observation records as they are, line by line.
+"""Reading cases: group files, and observation records as they are, line by line.
 
 A line is a document that later lines of the file may name (`{"define": NAME, "document": …}`), or a
 case. A case holds `id op tags document` and the inputs of its operation; then either `dialect` and
@@ -20,11 +20,16 @@ from vmstate_conformance.cases.canonical import (
     canonical_result,
     canonical_state,
 )
+from vmstate_conformance.cases.groups import Group, is_group
+from vmstate_conformance.cases.jsonfile import parse_json
 from vmstate_conformance.cases.model import INPUTS, VERDICTS, Case, InputError
 
 #: The longest line that is read.
 _LINE: Final = 16 << 20
 _NAMES: Final = (".jsonl", ".jsonl.gz", ".json")
+#: Folders and files of a corpus that hold no cases.
+_FOLDERS: Final = frozenset({"descriptions", "schemas", "streams"})
+_TABLES: Final = frozenset({"classes.json", "clauses.json", "manifest.json", "tombstones.json"})
 
 
 def read_cases(places: Iterable[Path]) -> Iterator[Case]:
@@ -45,13 +50,18 @@ def _files(places: Iterable[Path]) -> Iterator[Path]:
             found = sorted(
                 file
                 for file in place.rglob("*")
-                if file.name.endswith(_NAMES) and file.is_file() and "schemas" not in file.parts
+                if file.name.endswith(_NAMES) and file.is_file() and _holds_cases(file, place)
             )
             if not found:
                 raise InputError(f"{place}: holds no {', '.join(_NAMES)} [empty]")
             yield from found
         else:
             yield place
+
+
+def _holds_cases(file: Path, place: Path) -> bool:
+    folders = file.relative_to(place).parts[:-1]
+    return not _FOLDERS.intersection(folders) and file.name not in _TABLES
 
 
 def _read_file(file: Path) -> Iterator[Case]:
@@ -61,7 +71,12 @@ def _read_file(file: Path) -> Iterator[Case]:
         with file.open("rb") as raw:
             for number, line in enumerate(_lines(raw, file), 1):
                 if line.strip():
-                    yield from _record(_parse(line, file, number), documents, f"{file}:{number}")
+                    record = _parse(line, file, number)
+                    if is_group(record):
+                        text = line.decode()
+                        yield from Group(parse_json(file, text, number)).read()
+                    else:
+                        yield from _record(record, documents, f"{file}:{number}")
     except OSError as error:
         raise InputError(f"{file}: {error.strerror or error} [unreadable]") from None
     except (EOFError, zlib.error) as error:
@@ -73,12 +88,12 @@ def _lines(raw: IO[bytes], file: Path) -> Iterator[bytes]:
     if file.name.endswith(".gz"):
         data = gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
     if file.name.endswith(".json"):
-        yield b" ".join(data.read(_LINE).splitlines())
+        yield data.read(_LINE)
         return
     while line := data.readline(_LINE + 1):
         if len(line) > _LINE:
             raise InputError(f"{file}: a line of more than {_LINE >> 20} MiB [line-length]")
-        yield line
+        yield line.rstrip(b"\r\n")
 
 
 def _parse(line: bytes, file: Path, number: int) -> Any:
@@ -89,7 +104,10 @@ def _parse(line: bytes, file: Path, number: int) -> Any:
     except UnicodeDecodeError as error:
         raise InputError(f"{file}:{number}: column {error.start + 1}: no UTF-8 [json]") from None
     except json.JSONDecodeError as error:
-        raise InputError(f"{file}:{number}: column {error.colno}: {error.msg} [json]") from None
+        line_number = number + error.lineno - 1
+        raise InputError(
+            f"{file}:{line_number}: column {error.colno}: {error.msg} [json]"
+        ) from None
     except ValueError as error:
         raise InputError(f"{file}:{number}: {error} [json]") from None
 

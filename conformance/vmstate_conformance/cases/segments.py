@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Streams as lists of annotated segments: `{"hex" or "repeat", "at", "note", "framing"}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from vmstate.values import hexadecimal, integer, mapping, sequence
+
+KEYS: Final = frozenset({"hex", "repeat", "at", "note", "framing"})
+#: The longest stream of a case, in bytes.
+MOST: Final = 4 << 20
+
+
+def segment_bytes(segment: Mapping[str, Any], path: str = "stream") -> bytes:
+    """Give the bytes of one segment. Raises `CaseError`."""
+    if "repeat" not in segment:
+        return hexadecimal(segment.get("hex"), f"{path}.hex")
+    repeat = mapping(segment["repeat"], f"{path}.repeat", frozenset({"hex", "times"}))
+    unit = hexadecimal(repeat.get("hex"), f"{path}.repeat.hex")
+    times = integer(repeat.get("times"), f"{path}.repeat.times", range(MOST + 1))
+    return unit * min(times, MOST // max(len(unit), 1) + 1)
+
+
+def join(segments: object, path: str = "stream") -> bytes:
+    """Join a stream given as segments or as one hex string. Raises `CaseError`."""
+    if isinstance(segments, str):
+        return hexadecimal(segments, path)
+    parts = []
+    for at, each in enumerate(sequence(segments, path)):
+        segment = mapping(each, f"{path}[{at}]", KEYS)
+        parts.append(segment_bytes(segment, f"{path}[{at}]"))
+    return b"".join(parts)
+
+
+def as_segments(stream: object, path: str = "stream") -> list[dict[str, Any]]:
+    """Give a stream as a list of segments, which the caller may change. Raises `CaseError`."""
+    if isinstance(stream, str):
+        return [{"hex": stream}] if hexadecimal(stream, path) else []
+    return [dict(mapping(each, path, KEYS)) for each in sequence(stream, path)]
+
+
+def from_bytes(
+    data: bytes, parts: Sequence[tuple[int, int, dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """Cut bytes into segments at `(start, end, annotation)`, in order; what lies between has none."""
+    out: list[dict[str, Any]] = []
+    at = 0
+    for start, end, annotation in parts:
+        if start > at:
+            out.append({**_content(data[at:start])})
+        if end > start:
+            out.append({**_content(data[start:end]), **annotation})
+        at = max(at, end)
+    if at < len(data):
+        out.append({**_content(data[at:])})
+    return out
+
+
+_LONG: Final = 64
+
+
+def _content(data: bytes) -> dict[str, Any]:
+    if len(data) > _LONG and not data.strip(data[:1]):
+        return {"repeat": {"hex": data[:1].hex(), "times": len(data)}}
+    return {"hex": data.hex()}
