@@ -56,7 +56,8 @@ class Qemu:
         command += ["--library-path", ":".join(map(str, places))]
         if preload is not None:
             command += ["--preload", str(preload)]
-        return [*command, str(self.binary), "-L", str(self.data), *arguments]
+        firmware = [part for place in self.data for part in ("-L", str(place))]
+        return [*command, str(self.binary), *firmware, *arguments]
 
     def environment(self) -> dict[str, str]:
         """Give what it needs in its environment: where its modules are."""
@@ -65,9 +66,11 @@ class Qemu:
         return {"QEMU_MODULE_DIR": str(self.sysroot / "usr/lib/x86_64-linux-gnu/qemu")}
 
     @property
-    def data(self) -> Path:
-        """Where its firmware is."""
-        return (self.sysroot or Path("/")) / "usr/share/qemu"
+    def data(self) -> list[Path]:
+        """Where its firmware is: Debian has it in packages of its own."""
+        share = (self.sysroot or Path("/")) / "usr/share"
+        places = ("qemu", "seabios", "ipxe/qemu", "qemu-efi-aarch64")
+        return [share / place for place in places if (share / place).is_dir()]
 
     def version(self) -> str:
         """Ask for its version, like `11.1.3`. Raises `QemuError`."""

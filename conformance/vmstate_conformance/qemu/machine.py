@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A QEMU process under qtest with its monitor: started, bounded, and ended for certain."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from vmstate_conformance.qemu.lines import GoneError, LateError
+from vmstate_conformance.qemu.pci import Pci, pci_of
+from vmstate_conformance.qemu.provision import Qemu, QemuError
+from vmstate_conformance.qemu.qmp import Qmp
+from vmstate_conformance.qemu.qtest import Qtest
+
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)
+_GRACE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one process may use."""
+
+    memory: int = 8 << 30
+    """Bytes of address space."""
+    start: float = 30
+    """Seconds until the monitor greets."""
+
+
+class Machine:
+    """A running QEMU; a context manager that ends it.
+
+    Raises `QemuError` where it does not start, with what it said.
+    """
+
+    def __init__(
+        self,
+        qemu: Qemu,
+        arguments: Sequence[str],
+        *,
+        arch: str = "x86_64",
+        limits: Limits | None = None,
+        preload: Path | None = None,
+    ) -> None:
+        self.arch = arch
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        limits = limits or Limits()
+        monitor, theirs = socket.socketpair()
+        bus, far = socket.socketpair()
+        command = qemu.command(
+            *("-display", "none", "-accel", "qtest", *arguments),
+            *("-chardev", f"socket,id=vmstate-monitor,fd={theirs.fileno()}"),
+            *("-qmp", "chardev:vmstate-monitor"),
+            *("-chardev", f"socket,id=vmstate-qtest,fd={far.fileno()}"),
+            *("-qtest", "chardev:vmstate-qtest", "-qtest-log", os.devnull),
+            preload=preload,
+        )
+        try:
+            self._popen = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                env={**os.environ, **qemu.environment()},
+                pass_fds=(theirs.fileno(), far.fileno()),
+                start_new_session=True,
+                preexec_fn=_prepare(limits.memory),  # noqa: PLW1509 - no threads here
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            self._log.close()
+            monitor.close()
+            bus.close()
+            reason = getattr(error, "strerror", None) or error
+            raise QemuError(f"{qemu.binary}: cannot be run: {reason}") from None
+        finally:
+            theirs.close()
+            far.close()
+        self.qmp = Qmp(monitor)
+        self.qtest = Qtest(bus)
+        try:
+            self.version = self.qmp.greet(limits.start)
+        except (GoneError, LateError) as error:
+            late = isinstance(error, LateError)
+            self.close()
+            said = self.said or ("it says nothing; is it QEMU?" if late else str(error))
+            raise QemuError(f"{qemu.binary}: does not start: {said}") from None
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._popen.pid
+
+    @property
+    def said(self) -> str:
+        """What it printed: the last 4000 characters."""
+        with contextlib.suppress(ValueError):
+            size = self._log.seek(0, os.SEEK_END)
+            self._log.seek(max(size - 4000, 0))
+            self._said = self._log.read().decode(errors="replace").strip()
+        return self._said
+
+    @cached_property
+    def pci(self) -> Pci:
+        """Its PCI bus. Raises `QemuError` where the architecture's is not known."""
+        return pci_of(self.arch, self.qtest)
+
+    def wait(self, timeout: float = _GRACE) -> int | None:
+        """Wait for its end: its status, negative for a signal; None where it lives on."""
+        try:
+            return self._popen.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def close(self) -> None:
+        """End the process and all that it started."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._popen.pid, signal.SIGKILL)
+        self._popen.wait()
+        self.qmp.close()
+        self.qtest.close()
+        _ = self.said
+        self._log.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _prepare(memory: int) -> Callable[[], None]:
+    """Give what the child does before it becomes QEMU: bounds, and an end with its parent's."""
+    parent = os.getpid()
+
+    def prepare() -> None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    return prepare

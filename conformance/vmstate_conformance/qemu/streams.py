@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Getting a stream out of a machine and into one."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from vmstate_conformance.qemu import qcow2
+from vmstate_conformance.qemu.lines import LateError
+from vmstate_conformance.qemu.machine import Machine
+from vmstate_conformance.qemu.provision import QemuError
+from vmstate_conformance.qemu.qmp import QmpError
+
+SNAPSHOT: Final = "vmstate"
+_VMDESC: Final = b"\x06"
+
+
+def save(
+    machine: Machine,
+    path: Path,
+    *,
+    capabilities: Sequence[str] = (),
+    parameters: Mapping[str, int | str] | None = None,
+    meanwhile: Callable[[Machine], None] | None = None,
+    timeout: float = 60,
+) -> None:
+    """Migrate to a file; the machine is stopped before, but where something happens meanwhile.
+
+    Raises `QemuError` where QEMU refuses, fails or dies.
+    """
+    _prepare(machine, capabilities, parameters)
+    if meanwhile is None:
+        machine.qmp.execute("stop")
+    machine.qmp.execute("migrate", timeout, uri=f"file:{path}")
+    if meanwhile is not None:
+        meanwhile(machine)
+        machine.qmp.execute("migrate-set-parameters", max_bandwidth=1 << 30, downtime_limit=2000)
+    if (error := _end(machine, timeout)) is not None:
+        raise QemuError(f"the migration fails: {error}")
+
+
+def savevm(machine: Machine, image: Path, timeout: float = 60) -> bytes:
+    """Make an internal snapshot and give its stream, which ends where the writer ended."""
+    said = machine.qmp.hmp(f"savevm {SNAPSHOT}", timeout)
+    if said:
+        raise QemuError(f"savevm fails: {said}")
+    with image.open("rb") as file:
+        return qcow2.snapshot(image, SNAPSHOT).read(file)
+
+
+def load(
+    machine: Machine, path: Path, capabilities: Sequence[str] = (), timeout: float = 30
+) -> str | None:
+    """Feed a file to a machine that was started with `-incoming defer`.
+
+    Gives QEMU's reason where it rejects, None where it accepts. Raises `GoneError` where it dies,
+    `LateError` where it does not come to an end.
+    """
+    _prepare(machine, capabilities, None)
+    try:
+        machine.qmp.execute("migrate-incoming", timeout, uri=f"file:{path}", exit_on_error=False)
+    except QmpError as error:
+        return str(error)
+    return _end(machine, timeout)
+
+
+def vmdesc(stream: bytes) -> dict[str, Any] | None:
+    """Give the description at a stream's end, None where there is none."""
+    for found in re.finditer(re.escape(_VMDESC) + rb"(....)\{", stream, re.DOTALL):
+        length = int.from_bytes(found[1], "big")
+        text = stream[found.end() - 1 : found.end() - 1 + length]
+        if found.end() - 1 + length > len(stream):
+            continue
+        try:
+            described = json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(described, dict) and "devices" in described:
+            return described
+    return None
+
+
+def _prepare(
+    machine: Machine, capabilities: Sequence[str], parameters: Mapping[str, int | str] | None
+) -> None:
+    wanted = [{"capability": each, "state": True} for each in ("events", *capabilities)]
+    machine.qmp.execute("migrate-set-capabilities", capabilities=wanted)
+    if parameters:
+        named: dict[str, Any] = {key.replace("-", "_"): each for key, each in parameters.items()}
+        machine.qmp.execute("migrate-set-parameters", **named)
+
+
+def _end(machine: Machine, timeout: float) -> str | None:
+    deadline = time.monotonic() + timeout
+    while (left := deadline - time.monotonic()) > 0:
+        status = machine.qmp.event("MIGRATION", left)["status"]
+        if status == "completed":
+            return None
+        if status in {"failed", "cancelled"}:
+            told = machine.qmp.execute("query-migrate", max(left, 1))
+            return str(told.get("error-desc", status))
+    raise LateError("the migration does not come to an end")
