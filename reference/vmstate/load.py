@@ -142,7 +142,7 @@ class Loader:
         guarded = not self.dialect.markers_unguarded
         element = self.heap.pointer(slot)
         if field.auto_alloc:
-            # [LOAD-MARKER-6]; unguarded, whatever is there is replaced or kept [LOAD-MARKER-16]
+            # By clause [LOAD-MARKER-6]; unguarded, whatever is there is replaced or kept [LOAD-MARKER-16]
             if element and guarded:
                 raise assertion(
                     "vmstate_load_next", "!auto_alloc || *pptr == NULL", "destination-not-null"

@@ -112,7 +112,7 @@ class Saver:
             count = extent.count - index if compress else 1
             if count > 1 and is_null != previous_null:
                 self.vmdesc, previous_null = vmdesc, is_null
-                # A first run of pointers counts all [VMDESC-ARRAY-6], a last NULL is missed [VMDESC-ARRAY-7]
+                # A first run of pointers counts all [VMDESC-ARRAY-6], a last NULL is lost [VMDESC-ARRAY-7]
                 count = self.run(extent, index, is_null=is_null)
 
             # A pointer of an ordinary array has no marker [SAVE-MARKER-3]
