@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from vmstate.load import Loader
     from vmstate.save import Saver
 
-#: Below this many elements the loop is as quick.
-_LEAST: Final = 4
+#: Below this many elements the loop is as quick; tests set it to switch the short cut off.
+LEAST = 4
 _CODES: Final = {2: "H", 4: "I", 8: "Q"}
 _TO_BOOL: Final = bytes([0] + [1] * 255)
 
@@ -32,7 +32,7 @@ def load_bulk(loader: Loader, field: VMStateField, extent: Extent) -> int:
         return 0
     size, stream = info.size, loader.stream
     whole = min(extent.count, stream.left() // size, loader.heap.room(extent.first) // size)
-    if whole < _LEAST or stream.error:
+    if whole < LEAST or stream.error:
         return 0
     start = stream.position
     taken = stream.take_numbers(whole * size)
@@ -50,7 +50,7 @@ def save_bulk(saver: Saver, field: VMStateField, extent: Extent, index: int) -> 
         return index
     size, first = info.size, extent.first + info.size * index
     whole = min(extent.count - index, saver.heap.room(first) // size)
-    if whole < _LEAST:
+    if whole < LEAST:
         return index
     start = saver.stream.transferred()
     saver.stream.room(whole * size)
@@ -61,7 +61,7 @@ def save_bulk(saver: Saver, field: VMStateField, extent: Extent, index: int) -> 
 
 
 def _plain(field: VMStateField, extent: Extent) -> Number | None:
-    if extent.count < _LEAST or field.is_struct or field.is_pointer_array or field.info is None:
+    if extent.count < LEAST or field.is_struct or field.is_pointer_array or field.info is None:
         return None
     info = INFOS[field.info]
     return info if isinstance(info, Number) and info.plain and info.size == extent.size else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from vmstate.dialects import Limits
 from vmstate.errors import Abort, out_of_bounds
@@ -95,6 +95,22 @@ def _rank(node: tuple[Any, int, int]) -> Any:
     return node[0]
 
 
+_NONE: Final = Block(0, -1, "", "none", 0, live=False)
+
+
+@dataclass(slots=True, eq=False)
+class Mark:
+    """What a heap was at one moment: its blocks with their bytes, pages and tree nodes."""
+
+    blocks: list[Kept]
+    following: int
+    stored: int
+
+
+#: A block, its bytes, its pages, its tree's nodes.
+Kept: TypeAlias = tuple[Block, bytes | None, dict[int, bytes], list[tuple[Any, int, int]]]
+
+
 class Heap:
     """All memory that one operation sees.
 
@@ -123,7 +139,7 @@ class Heap:
         self.step = 0
         self.accesses = 0
         self.writes = 0
-        self._last = Block(0, -1, "", "none", 0, live=False)
+        self._last = _NONE
 
     def allocate(self, size: int, owner: str, kind: str) -> int:
         """Make a zeroed block of `size` bytes and give its address. [HEAP-ALLOC-1]"""
@@ -141,6 +157,37 @@ class Heap:
         self._bases.append(block.base)
         self._blocks.append(block)
         return block.base
+
+    def mark(self) -> Mark:
+        """Note what is there, so that one heap can serve many operations."""
+        blocks: list[Kept] = []
+        for block in self._blocks:
+            data = None if block.data is None else bytes(block.data)
+            pages = {at: bytes(page) for at, page in block.pages.items()}
+            nodes = [] if block.tree is None else list(block.tree.nodes)
+            blocks.append((block, data, pages, nodes))
+        return Mark(blocks, self._next, self._stored)
+
+    def reset(self, mark: Mark) -> None:
+        """Go back to what `mark` noted, whatever was stored, allocated and freed since."""
+        count = len(mark.blocks)
+        del self._blocks[count:]
+        del self._bases[count:]
+        for block, data, pages, nodes in mark.blocks:
+            block.live = True
+            if data is not None:
+                block.data = bytearray(data)
+            if pages or block.pages:
+                block.pages = {at: bytearray(page) for at, page in pages.items()}
+            if block.tree is not None:
+                block.tree.nodes[:] = nodes
+        self._next, self._stored = mark.following, mark.stored
+        self.accesses = self.writes = 0
+        self._last = _NONE
+
+    def made(self, mark: Mark) -> int:
+        """Give how many blocks were made since."""
+        return len(self._blocks) - len(mark.blocks)
 
     def place(self, block: Block) -> None:
         """Take over a block of somebody else's memory, at its own address."""

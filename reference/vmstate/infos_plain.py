@@ -2,7 +2,6 @@
 """Codecs without structure: numbers, comparisons, timers, bytes, bitmaps (migration/vmstate-types.c).
 
 None looks at the end of the stream: missing bytes are zeros, and the core notices afterwards.
-[INFO-EOF-1]
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ class Number(Info):
         loader.heap.write(element, value.to_bytes(self.size, "little"))
 
     def save(self, saver: Saver, element: int, size: int, field: VMStateField) -> None:
-        """Send what is held. [INFO-BOOL-2]"""
+        """Send what is held."""
         saver.stream.put(saver.heap.read(element, self.size)[::-1])
 
 
@@ -57,7 +56,7 @@ class Equal(Number):
     """A number that must be the one already held. [INFO-EQUAL-1]"""
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Refuse a difference; store nothing. At the end of the stream 0 was sent. [INFO-EQUAL-3]"""
+        """Refuse a difference; store nothing."""
         received = loader.stream.number(self.size)
         held = loader.heap.number(element, self.size)
         if held != received:
@@ -69,7 +68,7 @@ class Int32LE(Number):
     """An int32 that may be no larger than the one held, and not negative. [INFO-INT32-LE-1]"""
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Store a value in the range; refuse any other. [INFO-INT32-LE-2]"""
+        """Store a value in the range; refuse any other."""
         value = int32(loader.stream.number(4))
         held = loader.heap.number(element, 4, signed=True)
         if not 0 <= value <= held:
@@ -82,7 +81,7 @@ class Timer(Info):
     """A timer's expiry in ns; all ones where it is not pending. [INFO-TIMER-1]"""
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Arm the timer, at 0 for a negative time, or stop it. [INFO-TIMER-2]"""
+        """Arm the timer, at 0 for a negative time, or stop it."""
         expiry = int64(loader.stream.number(8))
         held = expiry if expiry == -1 else max(expiry, 0)
         loader.heap.write(element, held.to_bytes(8, "little", signed=True))
@@ -97,7 +96,7 @@ class Buffer(Info):
     """`size` raw bytes. [INFO-BUFFER-1]"""
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Store what is there; the tail of a short read stays as it was. [INFO-BUFFER-2]"""
+        """Store what is there; the tail of a short read stays as it was."""
         loader.heap.write(element, loader.stream.take(size))
 
     def save(self, saver: Saver, element: int, size: int, field: VMStateField) -> None:

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What memory looks like: C structs of an LP64 little-endian host, members at explicit offsets.
-
-[LAYOUT-HOST-1]
-"""
+"""What memory looks like: C structs of an LP64 little-endian host, members at explicit offsets."""
 
 from __future__ import annotations
 

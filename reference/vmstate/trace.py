@@ -36,6 +36,12 @@ class Trace:
         self._names: list[str] = []
         self._at: list[int] = []
 
+    def clear(self) -> None:
+        """Go back to the root and forget the segments, for another operation."""
+        self.segments.clear()
+        self._names.clear()
+        self._at.clear()
+
     def enter(self, name: str) -> None:
         """Go into a field or subsection."""
         self._names.append(name)
