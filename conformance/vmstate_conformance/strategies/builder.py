@@ -129,7 +129,7 @@ class Build:
             made["needed"] = fields.predicate(versioned=False)
         fields.fill()
         made["fields"] = fields.made
-        subs = self._subsections(parent, depth, of_256=24 if sub else 56)
+        subs = self._subsections(parent, depth, of_256=24 if sub else 72)
         if subs and not scope.lookalikes:
             fields.part()
         if subs or listed:
@@ -146,7 +146,7 @@ class Build:
             and self.left > 0
             and depth < self.scope.depth
             and len(subs) < 3
-            and self.choices.chance(of_256)
+            and self.choices.chance(of_256 if not subs else 128)
         ):
             subs.append(self.subsection(parent, depth + 1))
         return subs
