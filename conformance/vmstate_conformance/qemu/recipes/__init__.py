@@ -7,11 +7,22 @@ import difflib
 from typing import Final
 
 from vmstate_conformance.qemu.provision import QemuError
-from vmstate_conformance.qemu.recipes import machines, nvme, virtio
+from vmstate_conformance.qemu.recipes import (
+    board,
+    boards,
+    devices,
+    machines,
+    nvme,
+    rich,
+    usb,
+    virtio,
+)
 from vmstate_conformance.qemu.recipes.model import Recipe
 
 RECIPES: Final[dict[str, Recipe]] = {
-    recipe.name: recipe for module in (machines, nvme, virtio) for recipe in module.RECIPES
+    recipe.name: recipe
+    for module in (machines, nvme, virtio, board, devices, usb, rich, boards)
+    for recipe in module.RECIPES
 }
 
 

@@ -207,7 +207,7 @@ def _virtio(name: str, device: str, steps: object, *more: str, summary: str) -> 
 RECIPES: Final = (
     _virtio(
         "net",
-        "virtio-net-pci,netdev=n,mq=on,vectors=8,mac=52:54:00:12:34:56",
+        "virtio-net-pci,netdev=n,mq=on,vectors=8,mac=52:54:00:12:34:56,romfile=",
         net,
         *("-netdev", "hubport,id=n,hubid=0"),
         summary="virtio-net: receive buffers, MAC and VLAN filters",
@@ -257,7 +257,7 @@ RECIPES: Final = (
             "-netdev",
             "hubport,id=n,hubid=0",
             "-device",
-            "virtio-net-pci,netdev=n,addr=4,mac=52:54:00:12:34:56",
+            "virtio-net-pci,netdev=n,addr=4,mac=52:54:00:12:34:56,romfile=",
         ),
         net,
         focus=("virtio-net",),
