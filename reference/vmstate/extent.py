@@ -75,12 +75,16 @@ def n_elems(field: VMStateField, heap: Heap, opaque: int, dialect: Dialect) -> i
     """Count the elements: `num`, else the member that a VARRAY flag announces, else 1. [LOAD-COUNT-1]"""
     count = 1
     if field.flags & VMS_ARRAY:
+        # A negative one is none, or nearly 2^64 [LOAD-COUNT-11]
         count = field.num & U64 if dialect.wide_counts else field.num
     elif field.flags & VMS_VARRAY:
+        # The first flag that is set decides [LOAD-COUNT-2]; the member is in the object [LOAD-COUNT-3]
         width = next(width for flag, width in VARRAY_WIDTHS if field.flags & flag)
         count = heap.number(opaque + field.num_offset, width)
+        # Unsigned [LOAD-COUNT-8], but for a C `int` [LOAD-COUNT-7]
         if not dialect.wide_counts:
             count = int32(count)
+    # By clause [LOAD-COUNT-13]
     if dialect.multiply_elements and field.flags & VMS_MULTIPLY_ELEMENTS:
         count = int32(count * field.num)
     return count
@@ -89,10 +93,13 @@ def n_elems(field: VMStateField, heap: Heap, opaque: int, dialect: Dialect) -> i
 def element_size(field: VMStateField, heap: Heap, opaque: int, dialect: Dialect) -> int:
     """Size one slot: a member's value, else a pointer's 8, else the field's own size. [LOAD-SIZE-1]"""
     if field.flags & VMS_VBUFFER:
+        # By clause [LOAD-SIZE-4]
         size = heap.number(opaque + field.size_offset, 4, signed=not dialect.wide_counts)
+        # By clause [LOAD-SIZE-2]
         if field.flags & VMS_MULTIPLY:
             size *= field.size
     elif field.flags & VMS_ARRAY_OF_POINTER:
+        # By clause [LOAD-STRIDE-3]
         size = POINTER
     else:
         size = field.size
@@ -100,7 +107,7 @@ def element_size(field: VMStateField, heap: Heap, opaque: int, dialect: Dialect)
 
 
 def measure(field: VMStateField, heap: Heap, opaque: int, dialect: Dialect) -> Extent:
-    """Measure a field before it is dereferenced. [LOAD-ORDER-1]"""
+    """Measure a field before it is dereferenced. [LOAD-ORDER-2]"""
     first = opaque + field.offset
     if field.flags & _PLAIN == field.flags and field.size < _SIGN32:
         return Extent(first, 1, field.size)
@@ -110,7 +117,7 @@ def measure(field: VMStateField, heap: Heap, opaque: int, dialect: Dialect) -> E
 
 
 def allocation(field: VMStateField, extent: Extent) -> int:
-    """The bytes that VMS_ALLOC asks for, a product modulo 2^64; 0 where it asks for none. [LOAD-ALLOC-1]"""
+    """The bytes that VMS_ALLOC asks for, a product modulo 2^64; 0 where it asks for none. [LOAD-ALLOC-5]"""
     if field.flags & VMS_ALLOC:
         return (extent.size * extent.count) & U64
     return 0

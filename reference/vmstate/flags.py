@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The flags of a VMStateField, by QEMU's names and values (include/migration/vmstate.h)."""
+"""The flags of a VMStateField, by QEMU's names and values (include/migration/vmstate.h). [LAYOUT-FLAG-1]"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VMS_ALLOC: Final = 0x2000
 VMS_MULTIPLY_ELEMENTS: Final = 0x4000
 VMS_VSTRUCT: Final = 0x8000
 VMS_ARRAY_OF_POINTER_AUTO_ALLOC: Final = 0x10000
-VMS_END: Final = 0x20000
+VMS_END: Final = 0x20000  # [LAYOUT-FLAG-2]
 
 #: Value by name, in the order of the bits.
 FLAGS: Final = MappingProxyType(

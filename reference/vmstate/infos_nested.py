@@ -52,7 +52,7 @@ class Tmp(Info):
     """A struct that lives only while it is sent; its first member points to the parent. [INFO-TMP-1]"""
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Load the temporary, whose hooks would use it, and release it."""
+        """Load the temporary, whose hooks would use it, and release it. [INFO-TMP-2]"""
         tmp = loader.new(size)
         loader.heap.store_pointer(tmp, element)
         try:
@@ -81,7 +81,7 @@ class Queue(Info):
     tail: bool
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Load nodes and link them in; any byte but 0 announces one."""
+        """Load nodes and link them in; any byte but 0 announces one. [INFO-QUEUE-3]"""
         vmsd = _child(field.vmsd)
         _check_version(field, vmsd)
         insert = insert_tail if self.tail else insert_after
@@ -138,13 +138,14 @@ class GTree(Info):
     """A balanced tree: count, then 01, key, value for each node, then 00. [INFO-GTREE-1]"""
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Insert what was sent; refuse where the count was wrong."""
+        """Insert what was sent; refuse where the count was wrong. [INFO-GTREE-4]"""
         value_vmsd = _child(field.vmsd)
         key_vmsd = _child(field.key_vmsd) if field.start else None
+        # By clause [INFO-GTREE-9]
         if key_vmsd is not None:
             _check_version(field, key_vmsd)
         _check_version(field, value_vmsd)
-        declared, count = int32(loader.stream.number(4)), 0
+        declared, count = int32(loader.stream.number(4)), 0  # [INFO-GTREE-5]
         while loader.stream.number(1):
             count += 1
             if count > declared:
@@ -154,6 +155,7 @@ class GTree(Info):
             try:
                 value = _load_node(loader, value_vmsd, field.size, field.version_id)
             except Outcome:
+                # By clause [INFO-GTREE-10]
                 if key_vmsd is not None and key:
                     loader.heap.free(key)
                 raise
@@ -173,7 +175,7 @@ class GTree(Info):
             saver.trace.index(at)
             saver.stream.put_number(_NODE, 1)
             if field.start:
-                key_vmsd = _child(field.key_vmsd)
+                key_vmsd = _child(field.key_vmsd)  # [INFO-GTREE-3]
                 saver.save_vmsd(key_vmsd, key, key_vmsd.version_id)
             else:
                 saver.stream.put_number(key, 8)
@@ -207,7 +209,7 @@ class GByteArray(Info):
     """
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Resize to the length first, whatever follows."""
+        """Resize to the length first, whatever follows. [INFO-GBYTEARRAY-2]"""
         heap, held = loader.heap, loader.heap.pointer(element)
         length = loader.stream.number(4)
         old = heap.pointer(held)

@@ -2,6 +2,7 @@
 """Codecs without structure: numbers, comparisons, timers, bytes, bitmaps (migration/vmstate-types.c).
 
 None looks at the end of the stream: missing bytes are zeros, and the core notices afterwards.
+[INFO-EOF-1]
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Number(Info):
         loader.heap.write(element, value.to_bytes(self.size, "little"))
 
     def save(self, saver: Saver, element: int, size: int, field: VMStateField) -> None:
-        """Send what is held."""
+        """Send what is held. [INFO-BOOL-2]"""
         saver.stream.put(saver.heap.read(element, self.size)[::-1])
 
 
@@ -56,7 +57,7 @@ class Equal(Number):
     """A number that must be the one already held. [INFO-EQUAL-1]"""
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Refuse a difference; store nothing."""
+        """Refuse a difference; store nothing. At the end of the stream 0 was sent. [INFO-EQUAL-3]"""
         received = loader.stream.number(self.size)
         held = loader.heap.number(element, self.size)
         if held != received:
@@ -68,7 +69,7 @@ class Int32LE(Number):
     """An int32 that may be no larger than the one held, and not negative. [INFO-INT32-LE-1]"""
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Store a value in the range; refuse any other."""
+        """Store a value in the range; refuse any other. [INFO-INT32-LE-2]"""
         value = int32(loader.stream.number(4))
         held = loader.heap.number(element, 4, signed=True)
         if not 0 <= value <= held:
@@ -81,7 +82,7 @@ class Timer(Info):
     """A timer's expiry in ns; all ones where it is not pending. [INFO-TIMER-1]"""
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Arm the timer, at 0 for a negative time, or stop it."""
+        """Arm the timer, at 0 for a negative time, or stop it. [INFO-TIMER-2]"""
         expiry = int64(loader.stream.number(8))
         held = expiry if expiry == -1 else max(expiry, 0)
         loader.heap.write(element, held.to_bytes(8, "little", signed=True))
@@ -96,7 +97,7 @@ class Buffer(Info):
     """`size` raw bytes. [INFO-BUFFER-1]"""
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
-        """Store what is there; the tail of a short read stays as it was."""
+        """Store what is there; the tail of a short read stays as it was. [INFO-BUFFER-2]"""
         loader.heap.write(element, loader.stream.take(size))
 
     def save(self, saver: Saver, element: int, size: int, field: VMStateField) -> None:

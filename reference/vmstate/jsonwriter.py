@@ -19,7 +19,10 @@ _SHORT: Final = {
 
 
 class JSONWriter:
-    """Builds one JSON text of at most `limit` characters. Keys may repeat: nothing looks at them."""
+    """Builds one JSON text of at most `limit` characters. Keys may repeat: nothing looks at them.
+
+    [VMDESC-STRING-2]
+    """
 
     __slots__ = ("_first", "_is_array", "_left", "_parts")
 
@@ -73,6 +76,7 @@ class JSONWriter:
         self._first = True
 
     def _leave(self, bracket: str, *, is_array: bool) -> None:
+        # By clause [VMDESC-ABORT-1]
         if not self._is_array or self._is_array.pop() is not is_array:
             raise assertion(
                 "leave_container",

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What memory looks like: C structs of an LP64 little-endian host, members at explicit offsets."""
+"""What memory looks like: C structs of an LP64 little-endian host, members at explicit offsets.
+
+[LAYOUT-HOST-1]
+"""
 
 from __future__ import annotations
 

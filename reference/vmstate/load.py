@@ -39,7 +39,7 @@ class Loader:
 
     def load_vmsd(self, vmsd: VMStateDescription, opaque: int, version_id: int) -> None:
         """Load the object at `opaque`, sent with `version_id`. [LOAD-ORDER-1]"""
-        # VERSION
+        # VERSION, before anything else is touched [LOAD-VERSION-3]
         if version_id > vmsd.version_id:
             raise too_new(vmsd, version_id)
         if version_id < vmsd.minimum_version_id:
@@ -53,7 +53,7 @@ class Loader:
                 f"minimum version_id: {vmsd.minimum_version_id}, ret: {vmsd.pre_load}",
             )
 
-        # FIELDS
+        # FIELDS; the first failure ends the load and undoes nothing [LOAD-ORDER-3] [LOAD-ORDER-4]
         self.depth += 1
         if self.depth > self.heap.limits.depth:
             raise out_of_bounds(f"the stack ends after {self.heap.limits.depth} descriptions")
@@ -70,7 +70,7 @@ class Loader:
             raise
         self.depth -= 1
 
-        # POST_LOAD: only a negative number is a failure [LOAD-HOOK-2]
+        # POST_LOAD, last of all [LOAD-HOOK-3]: only a negative number is a failure [LOAD-HOOK-2]
         if vmsd.post_load is not None and vmsd.post_load < 0:
             raise Reject(
                 "post-load-failed",
@@ -84,13 +84,14 @@ class Loader:
         """Load all elements of one field. [LOAD-FIELD-1]"""
         self.step()
         if not exists(field, self.heap, opaque, version_id):
+            # By clause [LOAD-EXISTS-3]
             if field.flags & VMS_MUST_EXIST:
                 raise Reject(
                     "validation-failed",
                     f"Input validation failed: {vmsd.name}/{field.name} "
                     f"version_id: {vmsd.version_id}",
                 )
-            return
+            return  # with nothing consumed [LOAD-EXISTS-2]
 
         extent = measure(field, self.heap, opaque, self.dialect)
         if field.flags & VMS_POINTER:
@@ -112,10 +113,13 @@ class Loader:
     def follow(self, field: VMStateField, extent: Extent) -> None:
         """Dereference a VMS_POINTER field, allocating first where asked. [LOAD-ALLOC-1]"""
         size = allocation(field, extent)
+        # Nothing is made for no bytes [LOAD-ALLOC-2], and nothing is freed [LOAD-ALLOC-3]
         if size:
             owner = self.trace.path()
             self.heap.store_pointer(extent.first, self.heap.allocate(size, owner, "array"))
+        # By clause [LOAD-POINTER-1]
         extent.first = self.heap.pointer(extent.first)
+        # By clause [LOAD-POINTER-2]
         if not extent.first and extent.count and extent.size:
             raise assertion("vmstate_load_vmsd", "first_elem || !n_elems || !size", "null-array")
 
@@ -125,7 +129,7 @@ class Loader:
         if field.is_pointer_array:
             element = self.next_pointer(field, element)
             if not element:
-                return self.dialect.check_after_null
+                return self.dialect.check_after_null  # [LOAD-STREAM-2]
         try:
             self.element(field, element, extent.size)
         except Reject:
@@ -138,22 +142,24 @@ class Loader:
         guarded = not self.dialect.markers_unguarded
         element = self.heap.pointer(slot)
         if field.auto_alloc:
+            # By clause [LOAD-MARKER-6]; unguarded, whatever is there is replaced or kept [LOAD-MARKER-16]
             if element and guarded:
                 raise assertion(
                     "vmstate_load_next", "!auto_alloc || *pptr == NULL", "destination-not-null"
                 )
         elif element:
-            return element
+            return element  # without a marker [LOAD-MARKER-7]
 
         start = self.stream.position
         marker = self.stream.number(1)
         self.trace.marker(start, marker)
         if marker == PTR_MARKER_NULL:
-            return 0
-        if marker != PTR_MARKER_VALID:
+            return 0  # [LOAD-MARKER-5]
+        if marker != PTR_MARKER_VALID:  # [LOAD-MARKER-3]
             raise Reject("unexpected-ptr-marker", f"Unexpected ptr marker: {marker}")
-        if guarded and not field.auto_alloc:
+        if guarded and not field.auto_alloc:  # [LOAD-MARKER-8]
             raise assertion("vmstate_load_next", "auto_alloc", "unexpected-valid-marker")
+        # By `size` alone [LOAD-MARKER-12], and stored before it is loaded [LOAD-MARKER-4]
         element = self.new(field.size)
         self.heap.store_pointer(slot, element)
         if not guarded and not element:
@@ -173,12 +179,12 @@ class Loader:
         elif field.vmsd is None:
             raise out_of_bounds("read through a wild pointer")
         else:
-            struct = field.flags & VMS_STRUCT
+            struct = field.flags & VMS_STRUCT  # [LOAD-KIND-2] [LOAD-KIND-3]
             version_id = field.vmsd.version_id if struct else field.struct_version_id
             self.load_vmsd(field.vmsd, element, version_id)
 
     def new(self, size: int) -> int:
-        """As g_malloc0(): NULL for no bytes."""
+        """As g_malloc0(): NULL for no bytes. [LOAD-MARKER-10]"""
         return self.heap.allocate(size, self.trace.path(), "element") if size else 0
 
     def check_stream(self, vmsd: VMStateDescription) -> None:

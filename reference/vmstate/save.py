@@ -57,6 +57,7 @@ class Saver:
         if self.depth > self.heap.limits.depth:
             raise out_of_bounds(f"the stack ends after {self.heap.limits.depth} descriptions")
         if self.vmdesc is not None:
+            # By clause [VMDESC-TOP-1]
             self.vmdesc.string("vmsd_name", vmsd.name)
             self.vmdesc.number("version", version_id)
             self.vmdesc.start_array("fields")
@@ -77,11 +78,11 @@ class Saver:
         """Save all elements of one field. [SAVE-FIELD-1]"""
         self.step()
         if not exists(field, self.heap, opaque, version_id):
-            if field.flags & VMS_MUST_EXIST:
+            if field.flags & VMS_MUST_EXIST:  # [SAVE-EXISTS-2]
                 raise assertion(
                     "vmstate_save_vmsd_v", "!(field->flags & VMS_MUST_EXIST)", "validation-failed"
                 )
-            return
+            return  # neither written nor described [SAVE-EXISTS-1]
 
         extent = measure(field, self.heap, opaque, self.dialect)
         if field.flags & VMS_POINTER:
@@ -111,8 +112,10 @@ class Saver:
             count = extent.count - index if compress else 1
             if count > 1 and is_null != previous_null:
                 self.vmdesc, previous_null = vmdesc, is_null
+                # A first run of pointers counts all [VMDESC-ARRAY-6], a last NULL is lost [VMDESC-ARRAY-7]
                 count = self.run(extent, index, is_null=is_null)
 
+            # A pointer of an ordinary array has no marker [SAVE-MARKER-3]
             if field.auto_alloc or is_null:
                 self.marker(vmsd, field, element, count)
             if not is_null:
@@ -147,7 +150,7 @@ class Saver:
         self, vmsd: VMStateDescription, field: VMStateField, element: int, count: int
     ) -> None:
         """Save the marker of one pointer, as a field of its own. [SAVE-MARKER-1]"""
-        if not field.is_pointer_array:
+        if not field.is_pointer_array:  # [SAVE-MARKER-4]
             raise assertion(
                 "vmstate_save_marker", "field->flags & VMS_ARRAY_OF_POINTER", "bad-count"
             )
@@ -159,7 +162,7 @@ class Saver:
             end_field(self.vmdesc, field, self.stream.transferred() - start, marker=True)
 
     def put_marker(self, element: int) -> None:
-        """Send whether a pointer is NULL."""
+        """Send whether a pointer is NULL. [SAVE-MARKER-2]"""
         start = self.stream.transferred()
         marker = PTR_MARKER_VALID if element else PTR_MARKER_NULL
         self.stream.put_number(marker, 1)
@@ -176,6 +179,7 @@ class Saver:
             # Behind a marker the pointed-to size counts, not the stride [SAVE-AUTO-1].
             self.element(field, element, field.size if field.auto_alloc else size)
         except Reject as reject:
+            # By clause [SAVE-ERROR-1]
             reject.message = f"Save of field {vmsd.name}/{field.name} failed: {reject.message}"
             if writer is not None:
                 end_field(writer, field, self.stream.transferred() - start, marker=False)
@@ -195,7 +199,7 @@ class Saver:
         elif field.vmsd is None:
             raise out_of_bounds("read through a wild pointer")
         else:
-            struct = field.flags & VMS_STRUCT
+            struct = field.flags & VMS_STRUCT  # [SAVE-KIND-1] [SAVE-KIND-2]
             version_id = field.vmsd.version_id if struct else field.struct_version_id
             self.save_vmsd(field.vmsd, element, version_id)
 

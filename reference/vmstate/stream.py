@@ -34,12 +34,12 @@ class InputStream:
     def _fill(self) -> bool:
         """Move what is unread to the buffer's front and read on; whether more came. [STREAM-BUF-1]"""
         self._base = self.position
-        if self.error:
+        if self.error:  # [STREAM-ERROR-2]
             return False
         end = min(len(self.data), self._base + IO_BUF_SIZE)
         more = end > self._end
         self._end = end
-        if not more:
+        if not more:  # [STREAM-EOF-1]
             self.error = EIO
         return more
 

@@ -23,20 +23,20 @@ def load_subsections(loader: Loader, vmsd: VMStateDescription, opaque: int) -> N
     stream = loader.stream
     prefix = vmsd.name.encode()
     while stream.peek_byte(0) == QEMU_VM_SUBSECTION:
-        # A name is at least one byte longer than its parent's, and starts with it [SUB-LOAD-3]
+        # A name is at least one byte longer than its parent's [SUB-LOAD-3]
         length = stream.peek_byte(1)
         if length < len(prefix) + 1:
             return
         seen = stream.peek(length, 2)
-        if len(seen) < length:
+        if len(seen) < length:  # [SUB-LOAD-7]
             return
-        name = seen.split(b"\0", 1)[0]
-        if not name.startswith(prefix):
+        name = seen.split(b"\0", 1)[0]  # [SUB-LOAD-8]
+        if not name.startswith(prefix):  # [SUB-LOAD-4]
             return
 
         found = next((sub for sub in vmsd.subsections or () if sub.name.encode() == name), None)
         shown = name.decode(errors="replace")
-        if found is None:
+        if found is None:  # [SUB-LOAD-5]
             raise Reject(
                 "unknown-subsection", f"VM subsection '{shown}' in '{vmsd.name}' does not exist"
             )
@@ -48,7 +48,7 @@ def load_subsections(loader: Loader, vmsd: VMStateDescription, opaque: int) -> N
         loader.trace.enter(f"<{shown}>")
         loader.trace.note(start, stream.position, "subsection", f"version {version_id}")
         try:
-            loader.load_vmsd(found, opaque, version_id)
+            loader.load_vmsd(found, opaque, version_id)  # into the same object [SUB-LOAD-10]
         except Reject as reject:
             reject.message = (
                 f"Loading VM subsection '{shown}' in '{vmsd.name}' failed: {reject.message}"
@@ -65,7 +65,7 @@ def save_subsections(saver: Saver, vmsd: VMStateDescription, opaque: int) -> Non
             continue
         if saver.vmdesc is not None:
             if not listed:
-                saver.vmdesc.start_array("subsections")
+                saver.vmdesc.start_array("subsections")  # [VMDESC-SUB-1]
                 listed = True
             saver.vmdesc.start_object()
         # The length is one byte, and the name is cut to it [SUB-SAVE-2]
@@ -74,7 +74,7 @@ def save_subsections(saver: Saver, vmsd: VMStateDescription, opaque: int) -> Non
         saver.stream.put_number(QEMU_VM_SUBSECTION, 1)
         saver.stream.put_number(len(name), 1)
         saver.stream.put(name[: len(name) & 0xFF])
-        saver.stream.put_number(sub.version_id, 4)
+        saver.stream.put_number(sub.version_id, 4)  # [SUB-SAVE-3]
         saver.trace.enter(f"<{sub.name}>")
         end = saver.stream.transferred()
         saver.trace.note(start, end, "subsection", f"version {sub.version_id}")

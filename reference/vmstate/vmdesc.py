@@ -12,6 +12,7 @@ from vmstate.flags import VMS_STRUCT, VMS_VSTRUCT
 from vmstate.infos import INFOS
 from vmstate.jsonwriter import JSONWriter
 
+#: What a marker calls itself. [VMDESC-TYPE-2]
 PTR_MARKER: Final = "ptr-marker"
 
 
@@ -70,14 +71,15 @@ def start_field(
     """Open the entry of an element, which stands for `count` of them. [VMDESC-FIELD-1]"""
     writer.start_object()
     writer.string("name", field_name(vmsd, field, marker=marker))
-    if count > 1:
+    if count > 1:  # [VMDESC-ARRAY-4]
         writer.number("array_len", count)
-    if marker:
+    if marker:  # [VMDESC-MARKER-1]
         writer.string("type", PTR_MARKER)
         return
     writer.string("type", _type(field))
+    # A VSTRUCT describes its child in the entry itself [VMDESC-STRUCT-2]
     if field.flags & VMS_STRUCT:
-        writer.start_object("struct")
+        writer.start_object("struct")  # [VMDESC-STRUCT-1]
 
 
 def end_field(writer: JSONWriter, field: VMStateField, size: int, *, marker: bool) -> None:
@@ -89,6 +91,7 @@ def end_field(writer: JSONWriter, field: VMStateField, size: int, *, marker: boo
 
 
 def _type(field: VMStateField) -> str:
+    """Name the kind of an entry. [VMDESC-TYPE-1]"""
     if field.flags & VMS_STRUCT:
         return "struct"
     if field.flags & VMS_VSTRUCT:
