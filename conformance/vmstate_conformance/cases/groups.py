@@ -29,9 +29,12 @@ _INHERITED: Final = ("op", "document", "dialects")
 class Group:
     """A group file, read: its cases and families as they stand, and what they come to."""
 
-    def __init__(self, source: JSONFile) -> None:
-        """Raise `InputError` where the file is no group."""
+    def __init__(
+        self, source: JSONFile, documents: Mapping[str, dict[str, Any]] | None = None
+    ) -> None:
+        """Raise `InputError` where the file is no group. `documents` are those in no file yet."""
         self.source: Final = source
+        self._documents: Final = documents or {}
         value = source.value
         self.name: Final = str(value.get("group"))
         if value.get("schema") != 1:
@@ -98,6 +101,9 @@ class Group:
 
     def document(self, name: str, path: str = "document") -> dict[str, Any]:
         """Read a document by its name. Raises `CaseError`, or `InputError` where its file is bad."""
+        if name in self._documents:
+            made: dict[str, Any] = canonical_document(self._documents[name])
+            return made
         file = root_of(self.source.file) / "descriptions" / f"{name}.json"
         if not _SLUG.match(name) or not file.is_file():
             raise CaseError("document", path, f"there is no descriptions/{name}.json")
@@ -153,7 +159,7 @@ class Group:
             raise CaseError("op", "op", f"is none of {', '.join(INPUTS)}")
         if case.get("level", "required") not in LEVELS:
             raise CaseError("level", "level", f"is none of {', '.join(LEVELS)}")
-        request = _request(op, inputs)
+        request = make_request(op, inputs)
         before = request.get("destination", request.get("state"))
         line = self.source.error(where, "", "").args[0].split(": ", 1)[0]
         for dialect in _texts(inputs.get("dialects", DIALECTS), "dialects"):
@@ -197,7 +203,7 @@ def _texts(value: object, path: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _request(op: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def make_request(op: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Make the request that a testee gets."""
     document = inputs.get("document")
     if not isinstance(document, dict):

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vmstate_conformance.cases.layout import replace_file
 from vmstate_conformance.cases.model import INPUTS, Case, InputError, area
 
 
@@ -34,7 +33,7 @@ def write_corpus(cases: Iterable[Case], into: Path) -> list[Path]:
     written = []
     for name, members in sorted(areas.items()):
         file = into / f"{name}.jsonl"
-        _replace(file, _text(members))
+        replace_file(file, _text(members))
         written.append(file)
     return written
 
@@ -75,15 +74,3 @@ def _tags(group: list[Case]) -> tuple[str, ...]:
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=True, separators=(",", ":"))
-
-
-def _replace(file: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as opened:
-            opened.write(text)
-        os.chmod(name, 0o644)  # noqa: PTH101 - a file of the corpus is readable by all
-        os.replace(name, file)  # noqa: PTH105 - the pair of the mkstemp above
-    except BaseException:
-        os.unlink(name)  # noqa: PTH108
-        raise

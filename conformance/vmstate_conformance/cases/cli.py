@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vmstate-conformance case …`: the only writer of the corpus.
+
+Exit status: 0 done, 1 something was refused or is not as it should be, 2 bad usage or input.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import click
+
+from vmstate_conformance.cases.model import InputError
+from vmstate_conformance.corpus import corpus_dir
+
+_REFUSED: Final = 1
+_BAD_INPUT: Final = 2
+#: The largest input of drafts.
+_MOST: Final = 64 << 20
+
+
+@click.group()
+@click.option(
+    "--corpus",
+    "root",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The corpus to work on; default: the one beside the packages.",
+)
+@click.pass_context
+def case(ctx: click.Context, root: Path | None) -> None:
+    """Write cases of the corpus, and check them all."""
+    try:
+        ctx.obj = root or corpus_dir()
+    except FileNotFoundError as error:
+        _fail(f"{error} [corpus]")
+
+
+_ENGINE = click.option(
+    "--engine/--no-engine", default=True, help="Ask QEMU's own engine too, where it is provisioned."
+)
+
+
+@case.command()
+@click.argument("name", metavar="AREA/GROUP")
+@click.option("--document", "document", default="NAME", help="A document of descriptions/.")
+@click.option("--op", type=click.Choice(["check", "save", "load"]), default="load")
+@click.pass_obj
+def new(root: Path, name: str, document: str, op: str) -> None:
+    """Print a draft to fill in, and to give to `case add`."""
+    from vmstate_conformance.cases.drafting import template  # noqa: PLC0415
+
+    click.echo(json.dumps(template(root, name, document, op), indent=2))
+
+
+@case.command()
+@click.argument("source", metavar="FILE|-")
+@_ENGINE
+@click.pass_obj
+def add(root: Path, source: str, *, engine: bool) -> None:
+    """Add drafts: one JSON object, or JSON Lines of many.
+
+    Each becomes a case only where the reference and QEMU's engine agree with each other and with
+    what the draft states.
+    """
+    _add(root, source, engine=engine, replace=False)
+
+
+@case.command()
+@click.argument("source", metavar="FILE|-")
+@_ENGINE
+@click.pass_obj
+def revise(root: Path, source: str, *, engine: bool) -> None:
+    """Replace cases by drafts of the same ids."""
+    _add(root, source, engine=engine, replace=True)
+
+
+@case.command()
+@click.argument("base", metavar="AREA/GROUP#BASE")
+@click.argument("identity", metavar="ID")
+@click.option("--step", "steps", multiple=True, required=True, help="A mutation, as JSON.")
+@click.option("--title", required=True, help="The behaviour, as a sentence.")
+@click.option("--clause", "clauses", multiple=True, required=True)
+@click.option("--verdict", required=True)
+@click.option("--class", "classes", multiple=True)
+@click.option("--level", default="required")
+@_ENGINE
+@click.pass_obj
+def mutate(root: Path, /, base: str, identity: str, *, engine: bool, **options: Any) -> None:
+    """Add a case that is another one with mutations."""
+    group, _, of = base.partition("#")
+    steps = [_parse(step, f"--step {step!r}") for step in options["steps"]]
+    expect: dict[str, Any] = {"verdict": options["verdict"]}
+    if options["classes"]:
+        expect["class"] = list(options["classes"])
+    draft = {
+        "group": group,
+        "id": identity,
+        "title": options["title"],
+        "level": options["level"],
+        "clauses": list(options["clauses"]),
+        "base": of,
+        "mutate": steps,
+        "expect": expect,
+    }
+    _add_drafts(root, [("--step", draft)], engine=engine, replace=False)
+
+
+@case.command()
+@click.argument("identity", metavar="ID")
+@click.option("--why", required=True, help="A sentence.")
+@click.option("--by", help="The id of what replaces it.")
+@click.pass_obj
+def retire(root: Path, identity: str, why: str, by: str | None) -> None:
+    """Take a case out of the corpus; its id stays taken."""
+    from vmstate_conformance.cases.upkeep import retire as retire_case  # noqa: PLC0415
+
+    try:
+        for file in retire_case(root, identity, why, by):
+            click.echo(file)
+    except InputError as error:
+        _fail(error)
+
+
+@case.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where something would change.")
+@click.pass_obj
+def fmt(root: Path, *, check: bool) -> None:
+    """Write all files in canonical form, with the manifest, the clauses and their links."""
+    from vmstate_conformance.cases.upkeep import format_corpus  # noqa: PLC0415
+
+    try:
+        changed = list(format_corpus(root, write=not check))
+    except InputError as error:
+        _fail(error)
+    for file in changed:
+        click.echo(f"{file}: {'not canonical' if check else 'written'}")
+    sys.exit(_REFUSED if check and changed else 0)
+
+
+@case.command()
+@click.argument("identity", metavar="ID")
+@click.pass_obj
+def dump(root: Path, identity: str) -> None:
+    """Show a case: what it is about, its annotated bytes, and what must come of them."""
+    from vmstate_conformance.cases.reader import read_cases  # noqa: PLC0415
+    from vmstate_conformance.reports.terminal import dump_lines  # noqa: PLC0415
+
+    try:
+        found = [each for each in read_cases([root]) if each.id == identity]
+        if not found:
+            raise InputError(f"no case is called '{identity}' [id]")
+    except InputError as error:
+        _fail(error)
+    first = found[0]
+    click.echo(f"{first.id}: {first.title}")
+    click.echo(f"{first.level}; {', '.join(first.clauses)}; {first.source}")
+    for each in found:
+        click.echo(f"{each.dialect}: {json.dumps(each.expect)}")
+        if each.hardened is not None:
+            click.echo(f"{each.dialect}, hardened: {json.dumps(each.hardened)}")
+    click.echo("\n".join(dump_lines(first)))
+
+
+def _add(root: Path, source: str, *, engine: bool, replace: bool) -> None:
+    try:
+        drafts = list(_drafts(source))
+    except InputError as error:
+        _fail(error)
+    _add_drafts(root, drafts, engine=engine, replace=replace)
+
+
+def _add_drafts(root: Path, drafts: list[tuple[str, Any]], *, engine: bool, replace: bool) -> None:
+    from vmstate_conformance.cases.draft import Adder, RefusedError  # noqa: PLC0415
+    from vmstate_conformance.cases.store import Corpus  # noqa: PLC0415
+    from vmstate_conformance.cases.upkeep import update_manifest  # noqa: PLC0415
+    from vmstate_conformance.cases.witness import engine as start  # noqa: PLC0415
+
+    corpus = Corpus(root)
+    added = refused = 0
+    try:
+        with start(wanted=engine) as witness:
+            adder = Adder(corpus, witness)
+            for where, draft in drafts:
+                try:
+                    adder.add(draft, replace=replace)
+                    added += 1
+                except RefusedError as error:
+                    click.echo(f"{where}: {error}", err=True)
+                    refused += 1
+        corpus.write()
+        update_manifest(root)
+    except InputError as error:
+        _fail(error)
+    verb = "revised" if replace else "added"
+    second = "" if witness is not None else "; QEMU is not provisioned: one witness only"
+    click.echo(f"{added} {verb}, {refused} refused{second}")
+    sys.exit(_REFUSED if refused else 0)
+
+
+def _drafts(source: str) -> Iterator[tuple[str, Any]]:
+    """Read drafts with the place of each. Raises `InputError`."""
+    try:
+        with click.open_file(source, "rb") as opened:
+            data = opened.read(_MOST + 1)
+    except OSError as error:
+        raise InputError(f"{source}: {error.strerror or error} [unreadable]") from None
+    if len(data) > _MOST:
+        raise InputError(f"{source}: more than {_MOST >> 20} MiB [file-size]")
+    try:
+        content = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{source}:{line}: no UTF-8 [json]") from None
+    lines = [(at, line) for at, line in enumerate(content.splitlines(), 1) if line.strip()]
+    try:
+        whole = json.loads(content)
+    except (ValueError, RecursionError):
+        for at, line in lines:
+            yield f"{source}:{at}", _parse(line, f"{source}:{at}")
+        return
+    if isinstance(whole, list):
+        for at, each in enumerate(whole):
+            yield f"{source}: [{at}]", each
+    else:
+        yield source, whole
+
+
+def _parse(content: str, where: str) -> Any:
+    try:
+        return json.loads(content)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{where}: column {error.colno}: {error.msg} [json]") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{where}: no JSON that can be read [json]") from None
+
+
+def _fail(message: object) -> NoReturn:
+    click.echo(f"vmstate-conformance: {message}", err=True)
+    sys.exit(_BAD_INPUT)

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drafts: a case as its author means it, completed and confirmed by two witnesses."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vmstate.errors import CaseError
+from vmstate.values import mapping, sequence
+from vmstate_conformance import __version__
+from vmstate_conformance.cases.canonical import canonical_document, canonical_state
+from vmstate_conformance.cases.expectation import OPEN, PROFILES, choose, for_grader
+from vmstate_conformance.cases.families import exceptions, members
+from vmstate_conformance.cases.filling import Variant, annotated, fill, merge, resave
+from vmstate_conformance.cases.groups import DIALECTS, Group, make_request
+from vmstate_conformance.cases.model import Case, InputError
+from vmstate_conformance.cases.mutation import mutate
+from vmstate_conformance.cases.store import Corpus
+from vmstate_conformance.cases.witness import Witness, disagreement, reference
+from vmstate_conformance.runner.grade import grade
+
+_OF_GROUP: Final = ("group", "group_title", "group_flags", "group_source", "document_name")
+_SEGMENTED: Final = frozenset({"load"})
+
+
+class RefusedError(Exception):
+    """A draft that does not become a case: `str()` is one line with the reason and the rule."""
+
+
+@dataclass(slots=True)
+class Adder:
+    """Adds drafts to a corpus in memory, or replaces cases by them."""
+
+    corpus: Corpus
+    engine: Witness | None
+    version: str = __version__
+
+    def add(self, draft: object, *, replace: bool = False) -> str:
+        """Take one draft and give the id of its case. Raises `RefusedError`; all is then as it was."""
+        if not isinstance(draft, Mapping) or not isinstance(draft.get("group"), str):
+            raise RefusedError("a draft is an object that names its group [draft]")
+        name = str(draft["group"])
+        before = self.corpus.snapshot(name)
+        held = set(self.corpus.documents)
+        try:
+            identity = self._add(name, draft, replace=replace)
+        except (CaseError, InputError) as error:
+            self.corpus.restore(name, before)
+            self._forget(held)
+            detail = str(error).removeprefix(f"{self.corpus.file(name)}:")
+            shown = str(draft.get("id", "")) or "?"
+            raise RefusedError(f"{name}#{shown}: {detail}") from None
+        except RefusedError as error:
+            self.corpus.restore(name, before)
+            self._forget(held)
+            raise RefusedError(f"{name}#{error}") from None
+        self.corpus.changed(name)
+        return f"{name}#{identity}"
+
+    def _forget(self, held: set[str]) -> None:
+        for new in set(self.corpus.documents) - held:
+            self.corpus.forget_document(new)
+
+    def _add(self, name: str, draft: Mapping[str, Any], *, replace: bool) -> str:
+        entry = {key: copy.deepcopy(value) for key, value in draft.items() if key not in _OF_GROUP}
+        for key in ("state", "destination"):
+            if key in entry:
+                entry[key] = canonical_state(entry[key])
+        document = self._document(draft, entry)
+        title = draft.get("group_title", f"Cases of {name}.")
+        group = self.corpus.ensure(name, str(title), document)
+        self._head(group, draft, document, entry)
+        if "id" not in draft:
+            return ""
+        key = "families" if "expand" in entry else "cases"
+        entries = group.setdefault(key, [])
+        at = next((at for at, each in enumerate(entries) if each["id"] == entry.get("id")), None)
+        if (at is not None) != replace:
+            rule = "unknown" if replace else "duplicate"
+            raise CaseError(
+                rule, "id", f"'{entry.get('id')}' is {'no' if replace else 'already a'} case"
+            )
+        if f"{name}#{entry.get('id')}" in self.corpus.tombstones():
+            raise CaseError(
+                "tombstone", "id", f"'{entry['id']}' was retired; ids are not used again"
+            )
+        entry = {"level": "required", "clauses": [], **entry}
+        entry["added"] = self.version if at is None else entries[at].get("added", self.version)
+        if at is None:
+            at = len(entries)
+            entries.append(entry)
+        else:
+            if entry["added"] != self.version:
+                entry["revised"] = self.version
+            entries[at] = entry
+        fresh = self.corpus.read(name, group)
+        made = self._family(fresh, entry) if key == "families" else self._case(fresh, entry)
+        entries[at] = made
+        return str(entry["id"])
+
+    def _document(self, draft: Mapping[str, Any], entry: dict[str, Any]) -> str | None:
+        """Take an inline document into the corpus under its name; give the name."""
+        document = draft.get("document")
+        if not isinstance(document, dict):
+            return document if isinstance(document, str) else None
+        name = draft.get("document_name")
+        if not isinstance(name, str):
+            return None
+
+        document = canonical_document(document)
+        known = self.corpus.document(name)
+        bare = {key: value for key, value in document.items() if key != "note"}
+        if known is None:
+            self.corpus.add_document(name, document)
+        elif canonical_document(known) != bare:
+            raise CaseError("document", "document_name", f"'{name}' is another document already")
+        entry["document"] = name
+        return name
+
+    @staticmethod
+    def _head(
+        group: dict[str, Any],
+        draft: Mapping[str, Any],
+        document: str | None,
+        entry: dict[str, Any],
+    ) -> None:
+        """Put what a draft says of its group where it belongs."""
+        if "group_title" in draft:
+            group["title"] = draft["group_title"]
+        if "group_flags" in draft:
+            flags = mapping(draft["group_flags"], "group_flags")
+            group["flags"] = {**group.get("flags", {}), **flags}
+        if "group_source" in draft:
+            group["source"] = draft["group_source"]
+        if document is not None and "document" not in group and not group["cases"]:
+            group["document"] = document
+        if entry.get("document") == group.get("document"):
+            entry.pop("document", None)
+
+    def _case(self, group: Group, entry: dict[str, Any]) -> dict[str, Any]:
+        identity = str(entry["id"])
+        inputs = group.inputs(identity)
+        stated = entry.get("expect", {})
+        expect, request, witnesses = self._confirm(identity, inputs, stated)
+        made = {**entry, "expect": expect, "witnesses": witnesses}
+        if request["op"] in _SEGMENTED:
+            dialect = str(sequence(inputs.get("dialects", DIALECTS), "dialects")[0])
+            made["stream"] = annotated(request, dialect, entry.get("stream"))
+        if "derived" in entry:
+            made["witnesses"] = [*witnesses, "hand"]
+        return made
+
+    def _confirm(
+        self, identity: str, inputs: Mapping[str, Any], stated: Any
+    ) -> tuple[Any, dict[str, Any], list[str]]:
+        """Ask the witnesses; give the whole expectation, the request and who agreed."""
+        request = make_request(str(inputs.get("op")), inputs)
+        dialects = [str(each) for each in inputs.get("dialects", DIALECTS)]
+        results = {
+            (dialect, profile): reference(request, dialect, profile)
+            for dialect in dialects
+            for profile in PROFILES
+        }
+        if not stated:
+            raise CaseError("expect", "expect", "states what must come of it: at least a verdict")
+        filled: dict[Variant, dict[str, Any]] = {}
+        for (dialect, profile), result in results.items():
+            meant = choose(stated, dialect, profile)
+            hardened = results[dialect, "hardened"]
+            if profile == "hardened" and meant.get("verdict") == "abort":
+                filled[dialect, profile] = filled[dialect, "compat"]
+            else:
+                filled[dialect, profile] = fill(meant, result, hardened, request, dialect)
+        expect = merge(filled)
+        witnesses = ["reference"]
+        for variant, result in results.items():
+            _must_pass(identity, request, expect, variant, result, "the reference")
+        if self.engine is not None and self.engine.dialect in dialects:
+            self._ask_engine(identity, request, expect, results)
+            witnesses.append(self.engine.dialect)
+        return expect, request, witnesses
+
+    def _ask_engine(
+        self,
+        identity: str,
+        request: Mapping[str, Any],
+        expect: Any,
+        results: Mapping[Variant, Mapping[str, Any]],
+    ) -> None:
+        assert self.engine is not None
+        dialect = self.engine.dialect
+        seen = self.engine.ask(request)
+        if choose(expect, dialect, "compat").get("verdict") not in OPEN:
+            facets = disagreement(results[dialect, "compat"], seen)
+            if facets:
+                facet = facets[0]
+                mine, yours = results[dialect, "compat"].get(facet), seen.get(facet)
+                raise RefusedError(
+                    f"{identity}: the witnesses disagree on {', '.join(facets)}: the reference has "
+                    f"{_brief(mine)}, QEMU {_brief(yours)} [witnesses]"
+                )
+        _must_pass(identity, request, expect, (dialect, "compat"), seen, "QEMU")
+        if choose(expect, dialect, "compat").get("canonical") and "state" in seen:
+            again = self.engine.ask(resave(request, seen))
+            if again.get("stream") != request["stream"][: 2 * seen["consumed"]]:
+                raise RefusedError(f"{identity}: QEMU saves other bytes than it loaded [canonical]")
+
+    def _family(self, group: Group, entry: dict[str, Any]) -> dict[str, Any]:
+
+        base = group.inputs(str(entry.get("of")), "of")
+        auto = entry.get("except") if isinstance(entry.get("except"), dict) else None
+        known = {} if auto else exceptions(entry, "family")
+        made: list[dict[str, Any]] = []
+        witnesses: list[str] = []
+        for end, key, value, steps in members(entry, base, "family"):
+            identity = f"{entry['id']}-{end}"
+            given = known.get((key, value))
+            if given is not None and "expect" not in given:
+                made.append(dict(given))
+                continue
+            inputs = mutate(base, steps)
+            stated = entry.get("expect") if given is None else given["expect"]
+            try:
+                expect, _, witnesses = self._confirm(identity, inputs, stated)
+            except RefusedError:
+                if auto is None:
+                    raise
+                expect, _, witnesses = self._confirm(identity, inputs, _OPEN)
+                expect = self._seen(inputs)
+                given = {key: value, "why": str(auto.get("why", "")), "expect": expect}
+            if given is not None:
+                made.append({key: value, "why": given["why"], "expect": expect})
+        out = {**entry, "witnesses": witnesses}
+        out.pop("except", None)
+        return {**out, "except": made} if made else out
+
+    def _seen(self, inputs: Mapping[str, Any]) -> Any:
+
+        request = make_request(str(inputs.get("op")), inputs)
+        dialects = [str(each) for each in inputs.get("dialects", DIALECTS)]
+        filled: dict[Variant, dict[str, Any]] = {}
+        for dialect in dialects:
+            compat, hardened = (reference(request, dialect, each) for each in PROFILES)
+            filled[dialect, "compat"] = fill({}, compat, hardened, request, dialect)
+            filled[dialect, "hardened"] = (
+                filled[dialect, "compat"]
+                if compat["verdict"] == "abort"
+                else fill({}, hardened, hardened, request, dialect)
+            )
+        return merge(filled)
+
+
+_OPEN: Final = {"verdict": "survive"}
+
+
+def _must_pass(
+    identity: str,
+    request: Mapping[str, Any],
+    expect: Any,
+    variant: Variant,
+    result: Mapping[str, Any],
+    who: str,
+) -> None:
+
+    dialect, profile = variant
+    op = str(request["op"])
+    before = request.get("destination", request.get("state"))
+    chosen = for_grader(choose(expect, dialect, profile), op, before)
+    if chosen["verdict"] == "survive" and result["verdict"] == "abort" and profile == "compat":
+        return
+    case = Case(identity, dialect, dict(request), chosen, (), "", hardened=chosen)
+    differences = grade(case, dict(result), profile).differences
+    if differences:
+        first = differences[0]
+        raise RefusedError(
+            f"{identity}: in {dialect}, {profile}, {first.path} is {_brief(first.got)} for {who}, "
+            f"not {_brief(first.wanted)} as stated [stated]"
+        )
+
+
+def _brief(value: Any) -> str:
+    shown = str(value)
+    return shown if len(shown) <= 120 else f"{shown[:117]}..."

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The clauses of the specification: parsed, listed for the wheel, and linked with the cases."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vmstate_conformance.cases.jsonfile import read_json
+from vmstate_conformance.cases.layout import replace_file, text
+from vmstate_conformance.cases.model import Case, InputError
+
+LEVELS: Final = ("required", "recommended", "quirk")
+_ID: Final = re.compile(r"[A-Z][A-Z0-9]*(-[A-Z0-9]+)*-[0-9]+\Z")
+_HEAD: Final = re.compile(r"### (\S+) (\S.*)\Z")
+_ABOUT: Final = re.compile(r"\*(\w+)\* · (.+?) · (.+)\Z")
+_CITATION: Final = re.compile(r"\[([A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*-[0-9]+)\]")
+_CASES: Final = "Cases:"
+_SHOWN: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One rule: `title` is its sentence, `line` where the specification has it."""
+
+    id: str
+    title: str
+    level: str
+    dialects: str
+    source: str
+    line: int
+
+    @property
+    def area(self) -> str:
+        """The part of the id that is its area's."""
+        return self.id.partition("-")[0]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give what `clauses.json` has of it."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "level": self.level,
+            "dialects": self.dialects,
+            "source": self.source,
+        }
+
+
+def specification(root: Path) -> Path:
+    """Give the specification's file of a corpus in a checkout; a wheel has none."""
+    return root.parent / "docs" / "specification.md"
+
+
+def parse(file: Path) -> dict[str, Clause]:
+    """Read the clauses of a specification by id. Raises `InputError` with file, line and rule."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror or error} [unreadable]") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: no UTF-8 [utf-8]") from None
+    clauses: dict[str, Clause] = {}
+    area = ""
+    for number, line in enumerate(lines, 1):
+        if line.startswith("## "):
+            area = line.split()[1]
+        if not line.startswith("### "):
+            continue
+        head = _HEAD.match(line)
+        if head is None or not _ID.match(head[1]):
+            raise InputError(f"{file}:{number}: a clause is '### AREA-RULE-1 A sentence.' [clause]")
+        about = _ABOUT.match(next((each for each in lines[number:] if each.strip()), ""))
+        if about is None or about[1] not in LEVELS:
+            shown = "*required|recommended|quirk* · dialects · source"
+            raise InputError(f"{file}:{number}: {head[1]} is not followed by {shown} [clause]")
+        if head[1] in clauses:
+            raise InputError(f"{file}:{number}: {head[1]} twice [duplicate]")
+        if not head[1].startswith(f"{area}-"):
+            raise InputError(f"{file}:{number}: {head[1]} stands under {area or 'nothing'} [area]")
+        clauses[head[1]] = Clause(head[1], head[2], about[1], about[2], about[3], number)
+    return clauses
+
+
+def load(root: Path) -> dict[str, Clause]:
+    """Give the clauses of a corpus: from the specification, or from `clauses.json` in a wheel."""
+    file = specification(root)
+    if file.is_file():
+        return parse(file)
+    table = root / "clauses.json"
+    if not table.is_file():
+        return {}
+    source = read_json(table)
+    try:
+        return {each["id"]: Clause(**each, line=0) for each in source.value["clauses"]}
+    except (KeyError, TypeError):
+        raise source.error([], "is no list of clauses", "clauses") from None
+
+
+def citations(folders: Iterable[Path]) -> Iterator[tuple[Path, int, str]]:
+    """Give each `[CLAUSE-1]` in the Python sources under folders: file, line and id."""
+    for folder in folders:
+        for file in sorted(folder.rglob("*.py")):
+            for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+                for match in _CITATION.finditer(line):
+                    yield file, number, match[1]
+
+
+def cases_of(cases: Iterable[Case]) -> Mapping[str, list[str]]:
+    """Give the ids of the cases of each clause, without those that a family adds to one."""
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for case in cases:
+        if case.scored:
+            for clause in case.clauses:
+                found[clause][case.id] = None
+    return {clause: list(ids) for clause, ids in found.items()}
+
+
+def update(root: Path, cases: list[Case], *, write: bool) -> Iterator[Path]:
+    """Write `clauses.json` and the links in the specification anew; give the files that change."""
+    file = specification(root)
+    if not file.is_file():
+        return
+    clauses = parse(file)
+    table = root / "clauses.json"
+    listed = text({"clauses": [each.to_json() for each in clauses.values()]})
+    for target, wanted in ((table, listed), (file, _linked(file, clauses, cases_of(cases), root))):
+        held = target.read_text(encoding="utf-8") if target.is_file() else ""
+        if held != wanted:
+            if write:
+                try:
+                    replace_file(target, wanted)
+                except OSError as error:
+                    raise InputError(f"{target}: {error.strerror or error} [unwritable]") from None
+            yield target
+
+
+def _linked(
+    file: Path, clauses: Mapping[str, Clause], cases: Mapping[str, list[str]], root: Path
+) -> str:
+    """Give the specification's text with the line of links under each clause as it should be."""
+    lines = [
+        line
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if not line.startswith(_CASES)
+    ]
+    out: list[str] = []
+    clause: Clause | None = None
+    for line in [*lines, "## "]:
+        if line.startswith(("## ", "### ")):
+            if clause is not None:
+                _close(out, cases.get(clause.id, []), root)
+            head = _HEAD.match(line)
+            clause = clauses.get(head[1]) if head else None
+        out.append(line)
+    return "\n".join(out[:-1]).rstrip("\n") + "\n"
+
+
+def _close(out: list[str], ids: list[str], root: Path) -> None:
+    while out and not out[-1].strip():
+        out.pop()
+    if ids:
+        out += ["", f"{_CASES} {links(ids, root)}"]
+    out.append("")
+
+
+def links(ids: list[str], root: Path) -> str:
+    """Give the first cases of a clause as links to their group files, and how many more there are."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for identity in ids:
+        group, _, name = identity.partition("#")
+        groups[group].append(name)
+    shown: list[str] = []
+    for group, names in groups.items():
+        if len(shown) == _SHOWN:
+            break
+        file = f"../{root.name}/{group}.json"
+        rest = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        shown.append(f"[{group}#{names[0]}]({file}){rest}")
+    more = len(groups) - len(shown)
+    return ", ".join(shown) + (f", and in {more} more groups" if more else "")
