@@ -9,23 +9,15 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-import time
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import click
 
 from vmstate_conformance import __version__
 
-if TYPE_CHECKING:
-    from vmstate_conformance.cases import Case
-
 CONFORMS: Final = 0
-FAILED: Final = 1
 BAD_INPUT: Final = 2
-BROKEN: Final = 3
 
 #: Commands that live in modules of their own, imported only when they are wanted.
 _ELSEWHERE: Final = {
@@ -37,6 +29,7 @@ _ELSEWHERE: Final = {
     "mutants": "vmstate_conformance.mutants.cli",
     "qemu": "vmstate_conformance.qemu.cli",
     "report": "vmstate_conformance.reports.cli",
+    "run": "vmstate_conformance.runner.cli",
 }
 
 
@@ -83,91 +76,6 @@ _DIALECT = click.option("--dialect", help="Only the cases of this dialect.")
 
 
 @cli.command()
-@click.option("--testee", default="reference", show_default=True, help="reference, or a command.")
-@_CASES
-@click.option(
-    "--profile", type=click.Choice(["compat", "hardened"]), default="compat", show_default=True
-)
-@_DIALECT
-@click.option("-k", "pattern", help="Only ids that hold PATTERN, match it (*, ?), or are =ID.")
-@click.option("-j", "jobs", type=click.IntRange(1, 64), default=1, show_default=True)
-@click.option("--json", "log", type=click.Path(path_type=Path), help="Write all rows to this file.")
-@click.option("--timeout-factor", type=click.FloatRange(0.05, 1000), default=1.0)
-@click.option("--in-process", is_flag=True, help="Run the reference without a pipe.")
-def run(**options: Any) -> None:
-    """Run cases against a testee and report what differs."""
-    from vmstate_conformance.cases import InputError  # noqa: PLC0415 - --version is quick
-    from vmstate_conformance.testees.process import TesteeError  # noqa: PLC0415
-
-    try:
-        sys.exit(_run(**options))
-    except InputError as error:
-        _fail(error, BAD_INPUT)
-    except TesteeError as error:
-        _fail(f"testee '{options['testee']}': {error}", BROKEN)
-    except KeyboardInterrupt:
-        _fail("interrupted; the report is incomplete", BROKEN)
-
-
-def _run(
-    *,
-    testee: str,
-    places: tuple[Path, ...],
-    profile: str,
-    dialect: str | None,
-    pattern: str | None,
-    jobs: int,
-    log: Path | None,
-    timeout_factor: float,
-    in_process: bool,
-) -> int:
-    from contextlib import ExitStack  # noqa: PLC0415
-
-    from vmstate_conformance.cases import InputError  # noqa: PLC0415
-    from vmstate_conformance.reports import progress, terminal  # noqa: PLC0415
-    from vmstate_conformance.runner.results import ResultLog  # noqa: PLC0415
-    from vmstate_conformance.runner.run import run as run_cases  # noqa: PLC0415
-    from vmstate_conformance.testees.registry import Testee  # noqa: PLC0415
-    from vmstate_conformance.testees.session import Timing  # noqa: PLC0415
-
-    if in_process and testee != "reference":
-        raise InputError("--in-process is for the reference alone [usage]")
-    begun = time.monotonic()
-    cases = _select(_read(places), dialect, pattern)
-    if not cases:
-        raise InputError("no case is left by --cases, --dialect and -k [selection]")
-    console = progress.console()
-    chosen = Testee(
-        f"{testee}:in-process" if in_process else testee,
-        Timing(30 * timeout_factor, 2 * timeout_factor),
-    )
-    rows = []
-    with ExitStack() as stack:
-        header = {"m": "header", "testee": testee, "profile": profile, "cases": len(cases)}
-        results = stack.enter_context(ResultLog(log, header)) if log else None
-        for row in progress.track(console, run_cases(chosen, cases, profile, jobs), len(cases)):
-            rows.append(row)
-            if results is not None:
-                results.add(row)
-    rows.sort(key=lambda row: (row.case.id, row.case.dialect))
-    terminal.failures(console, rows, _command(testee, places, profile, in_process=in_process))
-    total = terminal.table(console, rows)
-    terminal.verdict(console, total, f"{testee} ({profile})", time.monotonic() - begun)
-    return FAILED if total["fail"] else CONFORMS
-
-
-def _command(testee: str, places: Iterable[Path], profile: str, *, in_process: bool) -> list[str]:
-    command = ["vmstate-conformance", "run"]
-    if testee != "reference":
-        command += ["--testee", testee]
-    for place in places:
-        command += ["--cases", str(place)]
-    if profile != "compat":
-        command += ["--profile", profile]
-    return [*command, "--in-process"] if in_process else command
-
-
-@cli.command()
 @click.argument("identity", metavar="ID")
 @_CASES
 @_DIALECT
@@ -176,10 +84,11 @@ def show(identity: str, places: tuple[Path, ...], dialect: str | None) -> None:
     import json  # noqa: PLC0415
 
     from vmstate_conformance.cases import InputError  # noqa: PLC0415
-    from vmstate_conformance.reports.terminal import dump_lines  # noqa: PLC0415
+    from vmstate_conformance.reports.dump import dump_lines  # noqa: PLC0415
+    from vmstate_conformance.runner.select import read, select  # noqa: PLC0415
 
     try:
-        cases = _select(_read(places), dialect, f"={identity}")
+        cases = select(read(places), dialect=dialect, pattern=f"={identity}")
         if not cases:
             raise InputError(f"no case is called '{identity}' [id]")
     except InputError as error:
@@ -208,36 +117,6 @@ def import_(places: tuple[Path, ...], into: Path) -> None:
         _fail(error, BAD_INPUT)
     except OSError as error:
         _fail(f"{into}: {error.strerror or error} [unwritable]", BAD_INPUT)
-
-
-def _read(places: tuple[Path, ...]) -> Iterable[Case]:
-    from vmstate_conformance.cases import InputError, read_cases  # noqa: PLC0415
-    from vmstate_conformance.corpus import corpus_dir  # noqa: PLC0415
-
-    if places:
-        return read_cases(places)
-    try:
-        return read_cases([corpus_dir()])
-    except FileNotFoundError as error:
-        raise InputError(f"{error} [corpus]") from None
-
-
-def _select(cases: Iterable[Case], dialect: str | None, pattern: str | None) -> list[Case]:
-    return [
-        case
-        for case in cases
-        if (dialect is None or case.dialect == dialect) and _matches(case.id, pattern)
-    ]
-
-
-def _matches(identity: str, pattern: str | None) -> bool:
-    if pattern is None:
-        return True
-    if pattern.startswith("="):
-        return identity == pattern[1:]
-    if any(char in pattern for char in "*?["):
-        return fnmatchcase(identity, pattern)
-    return pattern in identity
 
 
 def _fail(message: object, status: int) -> None:

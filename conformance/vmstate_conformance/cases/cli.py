@@ -147,7 +147,7 @@ def fmt(root: Path, *, check: bool) -> None:
 def dump(root: Path, identity: str) -> None:
     """Show a case: what it is about, its annotated bytes, and what must come of them."""
     from vmstate_conformance.cases.reader import read_cases  # noqa: PLC0415
-    from vmstate_conformance.reports.terminal import dump_lines  # noqa: PLC0415
+    from vmstate_conformance.reports.dump import dump_lines  # noqa: PLC0415
 
     try:
         found = [each for each in read_cases([root]) if each.id == identity]

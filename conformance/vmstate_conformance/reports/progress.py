@@ -12,14 +12,14 @@ from rich.progress import Progress
 _Item = TypeVar("_Item")
 
 
-def console() -> Console:
+def console(*, quiet: bool = False) -> Console:
     """Give the console for standard output; it obeys NO_COLOR and knows what is no terminal."""
-    return Console(highlight=False, markup=False)
+    return Console(highlight=False, markup=False, quiet=quiet)
 
 
 def track(out: Console, items: Iterable[_Item], total: int) -> Iterator[_Item]:
     """Pass items through, with a bar where somebody is looking."""
-    if not out.is_terminal:
+    if not out.is_terminal or out.quiet:
         yield from items
         return
     with Progress(console=out, transient=True) as bar:

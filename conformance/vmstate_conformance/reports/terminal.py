@@ -1,101 +1,122 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report on a terminal: failures first, then a table by area, then the verdict."""
+"""The report on a terminal: failures first, then a table by area and facet, then the verdict."""
 
 from __future__ import annotations
 
 import json
-import shlex
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vmstate_conformance.cases import Case
-from vmstate_conformance.runner.run import Row
+from vmstate_conformance.reports.clauses import sentence
+from vmstate_conformance.reports.dump import around
+from vmstate_conformance.reports.summary import Summary
 
-_SHOWN: Final = 20
-_WIDTH: Final = 200
-_GRADES: Final = (("pass", "green"), ("fail", "red"), ("unsupported", "yellow"))
+_WIDTH: Final = 160
+_STYLES: Final = {
+    "pass": "green",
+    "pass-coarse": "green",
+    "free": "cyan",
+    "fail": "red",
+    "xfail": "yellow",
+    "xpass": "red",
+    "unsupported": "yellow",
+    "notrun": "magenta",
+    "broken": "red",
+}
 
 
-def failures(console: Console, rows: Iterable[Row], command: list[str]) -> None:
-    """Show each failure: what was wanted, what came, where, and how to run it alone."""
-    failed = [row for row in rows if row.grade.grade == "fail"]
-    for row in failed[:_SHOWN]:
-        case = row.case
+def failures(console: Console, summary: Summary, most: int) -> None:
+    """Show each failure: what was wanted, what came, where, why, and how to see it again."""
+    rows = sorted(summary.failed, key=lambda row: (row["id"], row["dialect"]))
+    for row in rows[:most]:
+        _failure(console, row)
+    if len(rows) > most:
+        more = f"\n... and {len(rows) - most} more failures (--failures N; --results FILE has all)"
+        console.print(more, soft_wrap=True)
+
+
+def _failure(console: Console, row: Mapping[str, Any]) -> None:
+    def line(text: str, style: str = "") -> None:
+        console.print(Text(text, style), soft_wrap=True)
+
+    word = row["grade"].upper()
+    console.print()
+    line(f"{word} {row['id']}  [{row['facet']}, {row['dialect']}, {row['level']}]", "bold red")
+    if row.get("title"):
+        line(f"  {row['title']}", "bold")
+    for clause in row.get("clauses", ()):
+        line(f"  {clause}: {sentence(clause)}".rstrip(": "), "cyan")
+    if row.get("note"):
+        line(f"  {row['note']}", "yellow")
+    if row.get("outcome"):
+        line(f"  outcome: {row['outcome']}", "red")
+    for each in row.get("differences", ()):
+        line(f"  {each['path']}: wanted {brief(each['wanted'])}")
+        line(f"  {' ' * len(each['path'])}     got {brief(each['got'])}", "red")
+    for key in ("detail", "message", "rate", "log"):
+        if row.get(key):
+            line(f"  {key}: {brief(row[key])}", "dim")
+    first = row["differences"][0]["path"] if row.get("differences") else ""
+    for text in around(row.get("dump", ()), first):
+        line(f"  {text}", "red" if "^^" in text else "")
+    for key in ("alone", "replay"):
+        if row.get(key):
+            line(f"  {key}: {row[key]}", "dim")
+
+
+def table(console: Console, summary: Summary) -> None:
+    """Show the counts by area, then by facet."""
+    grades = summary.grades()
+    for title, counted in (("area", summary.areas), ("facet", summary.facets)):
+        shown = Table(title, box=None, pad_edge=False)
+        for grade in grades:
+            shown.add_column(grade, justify="right")
+        for name in sorted(counted) if title == "area" else counted:
+            shown.add_row(name, *(_cell(counted[name], grade) for grade in grades))
         console.print()
-        console.print(Text(f"FAIL {case.id}  [{case.dialect}, {case.op}, {case.area}]", "bold red"))
-        console.print(Text(f"  from {case.source}"))
-        first, *further = row.grade.differences
-        console.print(Text(f"  {first.path}: wanted {_brief(first.wanted)}"))
-        console.print(Text(f"  {' ' * len(first.path)}     got {_brief(first.got)}"))
-        if further:
-            paths = ", ".join(each.path for each in further[:5])
-            console.print(Text(f"  and {len(further)} further differences: {paths}"))
-        for key in ("message", "detail", "log"):
-            if row.result.get(key):
-                console.print(Text(f"  {key}: {_brief(row.result[key])}"))
-        for line in dump_lines(case):
-            console.print(Text(f"  {line}"), soft_wrap=True)
-        alone = [*command, "--dialect", case.dialect, "-k", f"={case.id}"]
-        console.print(Text(f"  alone: {shlex.join(alone)}", "dim"), soft_wrap=True)
-    if len(failed) > _SHOWN:
-        console.print(f"\n... and {len(failed) - _SHOWN} more failures (--json FILE has them all)")
+        console.print(shown)
+    if summary.needs:
+        console.print()
+        console.print("unsupported for want of:")
+        for need, count in summary.needs.most_common(10):
+            console.print(f"  {count:>6} {need}", soft_wrap=True)
 
 
-def dump_lines(case: Case) -> Iterator[str]:
-    """Give the annotated dump of the case's stream, as the reference reads or writes it."""
-    if case.op == "check":
-        return
-    from vmstate.annotate import annotate, dump  # noqa: PLC0415 - only failures need it
-    from vmstate.dialects import DEFAULT_DIALECT, DIALECTS  # noqa: PLC0415
-    from vmstate.errors import CaseError  # noqa: PLC0415
-
-    dialect = case.dialect if case.dialect in DIALECTS else DEFAULT_DIALECT
-    try:
-        result, segments, stream = annotate(case.request, dialect=dialect)
-    except CaseError as error:
-        yield f"(the reference cannot read this case: {error})"
-        return
-    good = result["verdict"] in ("accept", "ok")
-    yield from dump(segments, stream, None if good else result)
+def _cell(counts: Counter[str], grade: str) -> Text:
+    return Text(str(counts[grade]), _STYLES[grade]) if counts[grade] else Text("-", "dim")
 
 
-def table(console: Console, rows: Iterable[Row]) -> Counter[str]:
-    """Show the table by area; give the counts by grade."""
-    areas: dict[str, Counter[str]] = defaultdict(Counter)
-    for row in rows:
-        areas[row.case.area][row.grade.grade] += 1
-    total: Counter[str] = Counter()
-    shown = Table("area", box=None)
-    for name, _ in _GRADES:
-        shown.add_column(name, justify="right")
-    for area, counts in sorted(areas.items()):
-        total += counts
-        cells = [
-            Text(str(counts[name]) if counts[name] else "-", color if counts[name] else "dim")
-            for name, color in _GRADES
-        ]
-        shown.add_row(area, *cells)
-    console.print()
-    console.print(shown)
-    return total
-
-
-def verdict(console: Console, total: Counter[str], what: str, seconds: float) -> None:
+def verdict(console: Console, summary: Summary, footer: Mapping[str, Any], what: str) -> None:
     """Show the last line."""
-    good = not total["fail"]
-    counts = ", ".join(f"{total[name]} {name}" for name, _ in _GRADES)
-    word = "conforms" if good else "does not conform"
-    style = "bold green" if good else "bold red"
+    word = {
+        "conforms": "conforms",
+        "fails": "does not conform",
+        "unstable": "is unstable: too often in trouble to be judged",
+        "broken": f"is broken: {footer.get('broken', '')}",
+    }[footer["verdict"]]
+    total = summary.total
+    counts = ", ".join(f"{total[grade]} {grade}" for grade in summary.grades())
+    style = "bold green" if footer["verdict"] == "conforms" else "bold red"
     console.print()
+    if summary.unscored:
+        console.print(f"{summary.unscored} facets of cases in staging ran and decide nothing")
+    for pattern in footer.get("unmatched", ()):
+        console.print(Text(f"expectation '{pattern}' matches no case", "red"), soft_wrap=True)
+    for level, counted in footer["levels"].items():
+        good = sum(counted.get(grade, 0) for grade in ("pass", "pass-coarse", "free"))
+        asked = good + sum(counted.get(grade, 0) for grade in ("fail", "xfail", "xpass", "broken"))
+        console.print(f"{level}: {good}/{asked}")
+    seconds = footer.get("seconds", 0)
     console.print(Text(f"{what} {word}: {counts} in {seconds:.1f} s", style), soft_wrap=True)
 
 
-def _brief(value: Any) -> str:
+def brief(value: Any) -> str:
+    """Give a value on one line, and not too long a one."""
     shown = value if isinstance(value, str) else json.dumps(value)
-    shown = shown.strip()
+    shown = shown.strip().replace("\n", "\\n")
     return shown if len(shown) <= _WIDTH else f"{shown[: _WIDTH - 3]}..."

@@ -3,134 +3,256 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
-from vmstate_conformance.cases import Case, classes
-from vmstate_conformance.cases.canonical import canonical_state
-from vmstate_conformance.cases.expectation import hardened_of_abort
+from vmstate_conformance.cases import Case
+from vmstate_conformance.runner.differences import (
+    Difference,
+    of_class,
+    of_heap,
+    of_state,
+    plain,
+)
+from vmstate_conformance.runner.wanted import facets, wanted
+from vmstate_conformance.testees.hello import Hello
+from vmstate_conformance.testees.session import TROUBLES
 
-#: What a hardened implementation says where QEMU aborts, by what QEMU's assertion was about.
-HARDENED_CLASSES: Final = (
-    ("*pptr == NULL", {"destination-not-null"}),
-    ("`auto_alloc'", {"unexpected-valid-marker"}),
-    ("first_elem ||", {"null-array"}),
-    ("VMS_MUST_EXIST", {"validation-failed"}),
-    ("container_is_array", {"hook-failed"}),
+__all__ = [
+    "GRADES",
+    "Difference",
+    "FacetGrade",
+    "Grade",
+    "accepted",
+    "grade",
+    "refused",
+    "wanted",
+]
+
+#: All grades, the worst first: a case as a whole has the worst of its facets'.
+GRADES: Final = (
+    "broken",
+    "fail",
+    "xpass",
+    "xfail",
+    "notrun",
+    "unsupported",
+    "free",
+    "pass-coarse",
+    "pass",
 )
-_BY_KIND: Final = {
-    "memory": {"out-of-bounds", "bad-count", "null-array"},
-    "oom": {"allocation-failed", "bad-count"},
-    "assert": {"bad-count", "out-of-bounds"},
-}
-_REFUSAL: Final = {"check": "invalid", "save": "error", "load": "reject"}
-_FACETS: Final = (
-    "verdict",
-    "rule",
-    "abort",
-    "error",
-    "state",
-    "consumed",
-    "stream_error",
-    "heap",
-    "stream",
-    "vmdesc",
-)
-_DIFFERENCES: Final = 10
 _ANSWERS: Final = frozenset({"valid", "invalid", "ok", "error", "accept", "reject"})
-
-
-@dataclass(slots=True)
-class Grade:
-    """`grade` is pass, fail, unsupported or broken; `differences` are the failing facets first."""
-
-    grade: str
-    differences: list[Difference] = field(default_factory=list)
+#: What of a result is its own operation's business, whatever the verdict.
+_AFTER: Final = ("consumed", "stream_error")
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """One thing that is not as wanted. `path` is the facet, or a path into it."""
+class FacetGrade:
+    """The grade of one facet. `outcome` is what the runner saw instead of an answer, if it did."""
 
-    path: str
-    wanted: Any
-    got: Any
-
-
-def wanted(case: Case, profile: str) -> dict[str, Any]:
-    """Give what the case expects of an implementation of this profile.
-
-    Classes that may differ are sets. In `hardened`, an abort becomes a refusal with a class.
-    """
-    expect = case.expect
-    if profile != "hardened":
-        return expect
-    if case.hardened is not None:
-        expect = case.hardened
-    if expect["verdict"] != "abort":
-        return expect
-    if "error" in expect or "rule" in expect:
-        return hardened_of_abort(expect, case.op)
-    message = str(expect.get("message", ""))
-    classes = next((classes for text, classes in HARDENED_CLASSES if text in message), None)
-    if classes is None:
-        classes = _BY_KIND.get(str(expect.get("abort")), set())
-    key = "rule" if case.op == "check" else "error"
-    return {"verdict": _REFUSAL[case.op], key: classes}
+    facet: str
+    grade: str
+    differences: tuple[Difference, ...] = ()
+    outcome: str = ""
+    needs: str = ""
+    branch: int | None = None
+    note: str = ""
 
 
-def grade(case: Case, result: dict[str, Any], profile: str) -> Grade:
-    """Compare a result with what was wanted."""
-    verdict = result.get("verdict")
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The grades of all facets; `grade` is the worst of them."""
+
+    grade: str
+    facets: tuple[FacetGrade, ...]
+
+    @classmethod
+    def of(cls, facets: Iterable[FacetGrade]) -> Grade:
+        """Sum up the facets, of which there is one at least."""
+        found = tuple(facets)
+        return cls(min((each.grade for each in found), key=GRADES.index), found)
+
+    @property
+    def differences(self) -> list[Difference]:
+        """The differences of all facets."""
+        return [each for facet in self.facets for each in facet.differences]
+
+
+def grade(case: Case, result: dict[str, Any], profile: str, hello: Hello | None = None) -> Grade:
+    """Compare a result with what was wanted of a testee that says this of itself."""
+    want = wanted(case, profile)
+    names = facets(case.op, want)
+    verdict = result["verdict"]
     if verdict == "unsupported":
-        return Grade("unsupported")
+        return _unsupported(names, str(result.get("needs", "")), hello)
     if "order-dependent" in result:
         trouble = Difference("order-dependent", "the same result alone", result["order-dependent"])
-        return Grade("fail", [trouble])
+        return _lost(names, "order-dependent", trouble)
+    if verdict in TROUBLES or verdict == "failure":
+        return _lost(names, verdict, Difference("verdict", want["verdict"], verdict))
+    match want["verdict"]:
+        case "survive":
+            return _survived(names[0], verdict)
+        case "either":
+            return _either(case, want["branches"], result, hello)
+    return _grade(case, want, names, result, hello)
+
+
+def refused(case: Case, profile: str, needs: str) -> Grade:
+    """Grade a case that the testee cannot be asked."""
+    return _unsupported(facets(case.op, wanted(case, profile)), needs, None)
+
+
+def accepted(case: Case, result: dict[str, Any], profile: str, hello: Hello) -> bool:
+    """Whether a load did what it should, and what it made is to be saved again."""
     want = wanted(case, profile)
-    if want["verdict"] == "survive":
-        survived = verdict in _ANSWERS
-        return Grade("pass") if survived else Grade("fail", [Difference("verdict", "any", verdict)])
-    branches = want["branches"] if want["verdict"] == "either" else [want]
-    found = [_differences(branch, result) for branch in branches]
-    best = min(found, key=len)
-    return Grade("fail" if best else "pass", best)
+    return (
+        want.get("canonical") is True
+        and want["verdict"] == "accept" == result["verdict"]
+        and not _own(want, result, hello)[0]
+    )
 
 
-def _differences(want: dict[str, Any], result: dict[str, Any]) -> list[Difference]:
-    differences: list[Difference] = []
-    for facet in _FACETS:
-        # An abort's class is for the hardened profile alone.
-        if facet in want and not (facet in ("error", "rule") and want["verdict"] == "abort"):
-            _compare(facet, want[facet], result.get(facet), differences)
-    return differences
+@cache
+def _all_pass(names: tuple[str, ...]) -> Grade:
+    return Grade("pass", tuple(FacetGrade(name, "pass") for name in names))
 
 
-def _compare(path: str, want: Any, got: Any, differences: list[Difference]) -> None:
-    if isinstance(want, set | list) or path in ("error", "rule"):
-        names = [want] if isinstance(want, str) else sorted(want)
-        if not any(classes.match(name, got) for name in names):
-            differences.append(Difference(path, " or ".join(names), got))
-    elif path == "state":
-        _walk(path, want, canonical_state(got), differences)
-    elif path == "heap" and isinstance(got, dict):
-        for key, value in want.items():
-            _compare(f"heap.{key}", value, got.get(key), differences)
-    elif want != got or isinstance(want, bool) != isinstance(got, bool):
-        differences.append(Difference(path, want, got))
+def _grade(
+    case: Case,
+    want: dict[str, Any],
+    names: tuple[str, ...],
+    result: dict[str, Any],
+    hello: Hello | None,
+) -> Grade:
+    differences, coarse = _own(want, result, hello)
+    if differences:
+        lost = (FacetGrade(name, "notrun") for name in names[1:])
+        return Grade.of([FacetGrade(names[0], "fail", tuple(differences)), *lost])
+    found = [FacetGrade(names[0], "pass-coarse" if coarse else "pass")]
+    for name in names[1:]:
+        found.append(_facet(name, case, want, result, hello))
+    if all(each.grade == "pass" for each in found):
+        return _all_pass(names)
+    return Grade.of(found)
 
 
-def _walk(path: str, want: Any, got: Any, differences: list[Difference]) -> None:
-    if want in (got, "*") or len(differences) >= _DIFFERENCES:
-        return
-    if isinstance(want, str) and "?" in want and isinstance(got, str) and len(want) == len(got):
-        if any(one not in (other, "?") for one, other in zip(want, got, strict=True)):
-            differences.append(Difference(path, want, got))
-    elif isinstance(want, dict) and isinstance(got, dict):
-        for key in want.keys() | got.keys():
-            _walk(f"{path}.{key}", want.get(key), got.get(key), differences)
-    elif isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
-        for at, (one, other) in enumerate(zip(want, got, strict=True)):
-            _walk(f"{path}[{at}]", one, other, differences)
-    else:
-        differences.append(Difference(path, want, got))
+def _own(
+    want: dict[str, Any], result: dict[str, Any], hello: Hello | None
+) -> tuple[list[Difference], bool]:
+    """Compare what the operation itself is about; also say whether that is coarsely right only."""
+    verdict = want["verdict"]
+    if result["verdict"] != verdict:
+        found = [Difference("verdict", verdict, result["verdict"])]
+        for key in ("error", "rule"):
+            if key in result:
+                found.append(Difference(key, None, result[key]))
+        return found, False
+    found, coarse = [], False
+    if verdict == "abort":
+        return (
+            plain("abort", want["abort"], result.get("abort")) if "abort" in want else []
+        ), False
+    for key in ("error", "rule"):
+        if key in want:
+            if key not in result and hello is not None and hello.errors == "none":
+                coarse = True
+                continue
+            differences, only_coarse = of_class(key, want[key], result.get(key))
+            found += differences
+            coarse |= only_coarse
+    if verdict == "accept":
+        if "state" in want:
+            if hello is not None and hello.state == "none":
+                coarse = True
+            else:
+                found += of_state(want["state"], result.get("state"))
+        for key in _AFTER:
+            if key in want:
+                found += plain(key, want[key], result.get(key))
+    if "stream" in want:
+        found += plain("stream", want["stream"], result.get("stream"))
+    return found, coarse
+
+
+def _facet(
+    name: str, case: Case, want: dict[str, Any], result: dict[str, Any], hello: Hello | None
+) -> FacetGrade:
+    match name:
+        case "heap":
+            if hello is not None and not hello.heap:
+                return FacetGrade(name, "unsupported", needs="heap")
+            found = of_heap(want["heap"], result.get("heap"))
+        case "vmdesc":
+            if hello is not None and not hello.vmdesc:
+                return FacetGrade(name, "unsupported", needs="vmdesc")
+            found = plain("vmdesc", want["vmdesc"], result.get("vmdesc"))
+        case "resave":
+            return _resave(case, want, result)
+        case _:
+            found = []
+            if "state" in want:
+                if hello is not None and hello.state == "none":
+                    return FacetGrade(name, "unsupported", needs="state")
+                found += of_state(want["state"], result.get("state"))
+            for key in _AFTER:
+                if key in want:
+                    found += plain(key, want[key], result.get(key))
+    return FacetGrade(name, "fail" if found else "pass", tuple(found))
+
+
+def _resave(case: Case, want: dict[str, Any], result: dict[str, Any]) -> FacetGrade:
+    saved = result.get("resave")
+    if saved is None:
+        return FacetGrade("resave", "unsupported", needs="ops:save")
+    verdict = saved["verdict"]
+    if verdict == "unsupported":
+        return FacetGrade("resave", "unsupported", needs=str(saved.get("needs", "")))
+    if verdict in TROUBLES or verdict == "failure" or "order-dependent" in saved:
+        outcome = "order-dependent" if "order-dependent" in saved else verdict
+        trouble = Difference("resave.verdict", "ok", saved.get("order-dependent", verdict))
+        return FacetGrade("resave", "fail", (trouble,), outcome)
+    found = plain("resave.verdict", "ok", verdict)
+    if not found:
+        sent = str(case.request["stream"])[: 2 * want["consumed"]]
+        found = plain("resave.stream", sent, saved.get("stream"))
+    return FacetGrade("resave", "fail" if found else "pass", tuple(found))
+
+
+def _either(
+    case: Case, branches: list[dict[str, Any]], result: dict[str, Any], hello: Hello | None
+) -> Grade:
+    """Grade by the branch that was taken: the first that fits, or else the nearest one."""
+    nearest: Grade | None = None
+    for at, want in enumerate(branches):
+        found = _grade(case, want, facets(case.op, want), result, hello)
+        if found.grade not in ("fail", "notrun"):
+            return Grade.of(
+                FacetGrade(each.facet, "free" if each.grade == "pass" else each.grade, branch=at)
+                for each in found.facets
+            )
+        if nearest is None or want["verdict"] == result["verdict"]:
+            nearest = found
+    assert nearest is not None
+    return nearest
+
+
+def _survived(name: str, verdict: str) -> Grade:
+    if verdict in _ANSWERS:
+        return Grade.of([FacetGrade(name, "free")])
+    return Grade.of([FacetGrade(name, "fail", (Difference("verdict", "any", verdict),))])
+
+
+def _unsupported(names: tuple[str, ...], needs: str, hello: Hello | None) -> Grade:
+    if hello is not None and hello.claims(needs):
+        claimed = Difference("needs", "what its hello does not offer", needs)
+        return _lost(names, "lying", claimed)
+    return Grade.of(FacetGrade(name, "unsupported", needs=needs) for name in names)
+
+
+def _lost(names: tuple[str, ...], outcome: str, difference: Difference) -> Grade:
+    """Grade a case whose own facet failed without an answer: nothing can be said of the others."""
+    rest = (FacetGrade(name, "notrun") for name in names[1:])
+    return Grade.of([FacetGrade(names[0], "fail", (difference,), outcome), *rest])

@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Running cases: sorted by dialect, sharded over processes, each result graded as it comes."""
+"""Running cases: planned in shards, driven by one or several workers, each result graded as it comes."""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vmstate_conformance.cases import Case
-from vmstate_conformance.runner.grade import Grade, grade
+from vmstate_conformance.expectations.model import Entry, Expectations, apply
+from vmstate_conformance.runner.grade import FacetGrade, Grade, accepted, grade, refused
+from vmstate_conformance.runner.schedule import Shard, shards
+from vmstate_conformance.runner.wanted import facets, wanted
+from vmstate_conformance.testees.hello import Hello
 from vmstate_conformance.testees.process import TesteeError
-from vmstate_conformance.testees.registry import Testee
+from vmstate_conformance.testees.registry import Asked, Testee
 
-_SHARD: Final = 64
+_BATCH: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,85 +32,212 @@ class Row:
     seconds: float
 
 
+@dataclass(slots=True)
+class Run:
+    """A run of cases against one testee. `hello` and `restarts` are there once it has begun."""
+
+    testee: Testee
+    profile: str = "compat"
+    jobs: int = 1
+    expectations: Expectations | None = None
+    isolate: bool = False
+    seed: int | None = None
+    hello: Hello | None = None
+    restarts: int = 0
+    #: Why the testee could be asked no more, if so.
+    broken: str = ""
+    _first: tuple[str, Asked] | None = None
+    _begun: float = 0.0
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def begin(self, dialect: str) -> Hello:
+        """Start the testee for its hello. Raises `TesteeError`."""
+        asked = self.testee.ask(dialect, self.profile)
+        try:
+            asked.speaks()
+        except BaseException:
+            asked.close()
+            raise
+        assert asked.hello is not None
+        self.hello, self._first = asked.hello, (dialect, asked)
+        return asked.hello
+
+    def rows(self, cases: list[Case]) -> Iterator[Row]:
+        """Give a row for each case, in the order in which they end.
+
+        Raises `TesteeError` where the testee cannot be used from the start. One that cannot be
+        started again later leaves rows that are `broken`.
+        """
+        self._begun = time.monotonic()
+        if not cases:
+            return
+        hello = self.hello or self.begin(cases[0].dialect)
+        possible = []
+        for case in cases:
+            needs = (
+                hello.missing(case.request)
+                if case.dialect in hello.dialects
+                else f"dialects:{case.dialect}"
+            )
+            if needs is None:
+                possible.append(case)
+            else:
+                result = {"verdict": "unsupported", "needs": needs}
+                yield self._row(case, result, refused(case, self.profile, needs))
+        try:
+            work = self._plan(possible)
+            if self.jobs == 1 or len(work) < 2:
+                for shard in work:
+                    yield from self._shard(shard)
+            else:
+                yield from self._shared(work)
+        finally:
+            self._stop.set()
+            self._close_first()
+
+    def _plan(self, cases: list[Case]) -> list[Shard]:
+        kinds: dict[str, set[tuple[str, str]]] = {"crash": set(), "flaky": set()}
+        for case in cases:
+            for entry in self._entries(case):
+                if entry.kind in kinds:
+                    kinds[entry.kind].add((case.id, case.dialect))
+        return shards(
+            cases,
+            jobs=self.jobs,
+            isolate=self.isolate,
+            seed=self.seed,
+            last=kinds["crash"],
+            flaky=kinds["flaky"] - kinds["crash"],
+        )
+
+    def _shared(self, work: list[Shard]) -> Iterator[Row]:
+        """Let threads work: they mostly wait for their testees."""
+        todo: queue.SimpleQueue[Shard] = queue.SimpleQueue()
+        for shard in work:
+            todo.put(shard)
+        rows: queue.SimpleQueue[list[Row] | BaseException | None] = queue.SimpleQueue()
+
+        def serve() -> None:
+            batch: list[Row] = []
+            try:
+                while not self._stop.is_set():
+                    for row in self._shard(todo.get_nowait()):
+                        batch.append(row)
+                        if len(batch) >= _BATCH:
+                            rows.put(batch)
+                            batch = []
+                        if self._stop.is_set():
+                            break
+            except queue.Empty:
+                pass
+            except BaseException as error:  # noqa: BLE001 - the main thread decides what it is
+                rows.put(error)
+            finally:
+                rows.put(batch)
+                rows.put(None)
+
+        workers = [
+            threading.Thread(target=serve, daemon=True) for _ in range(min(self.jobs, len(work)))
+        ]
+        for worker in workers:
+            worker.start()
+        working = len(workers)
+        try:
+            while working:
+                found = rows.get()
+                if found is None:
+                    working -= 1
+                elif isinstance(found, BaseException):
+                    raise found
+                else:
+                    yield from found
+        finally:
+            self._stop.set()
+            for worker in workers:
+                worker.join(5)
+
+    def _shard(self, shard: Shard) -> Iterator[Row]:
+        """Run the cases of a shard in a conversation of their own."""
+        left = {id(case): case for case in shard.cases}
+        try:
+            if not self.broken:
+                for case, results in self._results(shard):
+                    del left[id(case)]
+                    yield self._graded(case, results)
+        except TesteeError as error:
+            self.broken = self.broken or str(error)
+        for case in left.values():
+            result = {"verdict": "broken", "detail": self.broken}
+            names = facets(case.op, wanted(case, self.profile))
+            grades = Grade.of(FacetGrade(name, "broken", outcome="broken") for name in names)
+            yield self._row(case, result, grades)
+
+    def _results(self, shard: Shard) -> Iterator[tuple[Case, list[dict[str, Any]]]]:
+        asked = self._conversation(shard.dialect)
+        try:
+            if shard.rounds == 1:
+                for case, result in asked.run(shard.cases, self._follow):
+                    yield case, [result]
+            else:
+                for case in shard.cases:
+                    rounds = [case] * shard.rounds
+                    yield case, [result for _, result in asked.run(rounds, self._follow)]
+        finally:
+            asked.close()
+            self.restarts += asked.restarts
+
+    def _conversation(self, dialect: str) -> Asked:
+        first, self._first = self._first, None
+        if first is not None:
+            if first[0] == dialect:
+                return first[1]
+            first[1].close()
+        asked = self.testee.ask(dialect, self.profile)
+        if self.hello is not None:
+            asked.hello = self.hello
+        return asked
+
+    def _close_first(self) -> None:
+        if self._first is not None:
+            self._first[1].close()
+            self._first = None
+
+    def _follow(self, case: Case, result: dict[str, Any]) -> dict[str, Any] | None:
+        hello = self.hello
+        assert hello is not None
+        if case.op != "load" or not accepted(case, result, self.profile, hello):
+            return None
+        ops = hello.lists["ops"]
+        if hello.state == "tree" and (ops is None or "save" in ops):
+            document, state = case.request["document"], result["state"]
+            return {"op": "save", "document": document, "state": state, "vmdesc": False}
+        if ops is not None and "resave" in ops:
+            return {**case.request, "op": "resave"}
+        return None
+
+    def _graded(self, case: Case, results: list[dict[str, Any]]) -> Row:
+        grades = [grade(case, result, self.profile, self.hello) for result in results]
+        entries = self._entries(case)
+        if not entries:
+            return self._row(case, results[0], grades[0])
+        failing = [at for at, each in enumerate(grades) if each.grade == "fail"]
+        at = failing[0] if failing else 0
+        found = apply(entries, results[at], grades[at])
+        if len(results) > 1:
+            rate = f"failed {len(failing)} of {len(results)} times"
+            results[at]["rate"] = rate
+        return self._row(case, results[at], found)
+
+    def _entries(self, case: Case) -> list[Entry]:
+        return self.expectations.of(case, self.profile) if self.expectations else []
+
+    def _row(self, case: Case, result: dict[str, Any], found: Grade) -> Row:
+        return Row(case, result, found, time.monotonic() - self._begun)
+
+
 def run(testee: Testee, cases: list[Case], profile: str, jobs: int) -> Iterator[Row]:
     """Run all cases and give a row for each, in the order in which they end.
 
-    Raises `TesteeError` where the testee cannot be used; rows given before that stand.
+    Raises `TesteeError` where the testee cannot be used.
     """
-    shards: queue.SimpleQueue[tuple[str, list[Case]]] = queue.SimpleQueue()
-    count = 0
-    for dialect, members in _by_dialect(cases).items():
-        step = max(1, min(_SHARD, -(-len(members) // jobs))) if jobs > 1 else len(members)
-        for at in range(0, len(members), step):
-            shards.put((dialect, members[at : at + step]))
-            count += 1
-    rows: queue.SimpleQueue[Row | BaseException | None] = queue.SimpleQueue()
-    stop = threading.Event()
-    workers = [
-        threading.Thread(target=_work, args=(testee, profile, shards, rows.put, stop), daemon=True)
-        for _ in range(min(jobs, max(count, 1)))
-    ]
-    for worker in workers:
-        worker.start()
-    working = len(workers)
-    try:
-        while working:
-            row = rows.get()
-            if row is None:
-                working -= 1
-            elif isinstance(row, BaseException):
-                raise row
-            else:
-                yield row
-    finally:
-        stop.set()
-        for worker in workers:
-            worker.join(5)
-
-
-def _by_dialect(cases: list[Case]) -> dict[str, list[Case]]:
-    groups: dict[str, list[Case]] = defaultdict(list)
-    for case in cases:
-        groups[case.dialect].append(case)
-    return groups
-
-
-def _work(
-    testee: Testee,
-    profile: str,
-    shards: queue.SimpleQueue[tuple[str, list[Case]]],
-    put: Callable[[Row | BaseException | None], None],
-    stop: threading.Event,
-) -> None:
-    begun = time.monotonic()
-    try:
-        for dialect, cases in _until_empty(shards):
-            asked = testee.ask(dialect, profile)
-            try:
-                if not asked.speaks():
-                    missing = {"verdict": "unsupported", "needs": f"dialects:{dialect}"}
-                    results = ((case, missing) for case in cases)
-                else:
-                    results = asked.run(cases)  # type: ignore[assignment]
-                for case, result in results:
-                    put(Row(case, result, grade(case, result, profile), time.monotonic() - begun))
-                    if stop.is_set():
-                        return
-            finally:
-                asked.close()
-    except TesteeError as error:
-        put(error)
-    except BaseException as error:  # noqa: BLE001 - the main thread decides what it is
-        put(error)
-    finally:
-        put(None)
-
-
-def _until_empty(
-    shards: queue.SimpleQueue[tuple[str, list[Case]]],
-) -> Iterator[tuple[str, list[Case]]]:
-    while True:
-        try:
-            yield shards.get_nowait()
-        except queue.Empty:
-            return
+    return Run(testee, profile, jobs).rows(cases)

@@ -11,17 +11,23 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from vmstate_conformance.cases import Case
+from vmstate_conformance.testees.hello import Hello
 from vmstate_conformance.testees.process import Process, TesteeError
-from vmstate_conformance.testees.session import Session, Starter, Timing
+from vmstate_conformance.testees.session import Follow, Session, Starter, Timing
 
 
 class Asked(Protocol):
     """Runs cases of one dialect and profile."""
 
-    def speaks(self) -> bool:
-        """Whether the testee knows the dialect."""
+    hello: Hello | None
+    restarts: int
 
-    def run(self, cases: Iterable[Case]) -> Iterator[tuple[Case, dict[str, Any]]]:
+    def speaks(self) -> bool:
+        """Whether the testee knows the dialect; afterwards `hello` is there."""
+
+    def run(
+        self, cases: Iterable[Case], follow: Follow | None = None
+    ) -> Iterator[tuple[Case, dict[str, Any]]]:
         """Give each case with its result."""
 
     def close(self) -> None:
@@ -34,21 +40,31 @@ class InProcess:
 
     dialect: str
     profile: str
+    hello: Hello | None = None
+    restarts: int = 0
 
     def speaks(self) -> bool:
         """Whether the reference knows the dialect."""
         from vmstate.dialects import DIALECTS  # noqa: PLC0415 - not needed for other testees
+        from vmstate_conformance.testees.reference import HELLO  # noqa: PLC0415
 
+        self.hello = Hello.read(HELLO)
         return self.dialect in DIALECTS
 
-    def run(self, cases: Iterable[Case]) -> Iterator[tuple[Case, dict[str, Any]]]:
+    def run(
+        self, cases: Iterable[Case], follow: Follow | None = None
+    ) -> Iterator[tuple[Case, dict[str, Any]]]:
         """Perform each case."""
         from vmstate_conformance.testees.reference import Reference  # noqa: PLC0415
 
         reference = Reference()
         reference.config = {"dialect": self.dialect, "profile": self.profile}
         for case in cases:
-            yield case, reference.run({"id": 0, **case.request})
+            result = reference.run({"id": 0, **case.request})
+            request = follow(case, result) if follow else None
+            if request is not None:
+                result["resave"] = reference.run({"id": 0, **request})
+            yield case, result
 
     def close(self) -> None:
         """Nothing to end."""
@@ -56,10 +72,11 @@ class InProcess:
 
 @dataclass(frozen=True, slots=True)
 class Testee:
-    """A testee by the word that names it."""
+    """A testee by the word that names it. `memory`: the bytes it may have resident; 0: no limit."""
 
     word: str
     timing: Timing
+    memory: int = 0
 
     def ask(self, dialect: str, profile: str) -> Asked:
         """Prepare a conversation. Raises `TesteeError`."""
@@ -67,10 +84,10 @@ class Testee:
             return InProcess(dialect, profile)
         return Session(self._starter(), dialect, profile, self.timing)
 
-    def _starter(self) -> Starter:
-        if self.word == "reference":
-            command = [sys.executable, "-m", "vmstate_conformance.testees.reference"]
-            return lambda: Process(command)
+    def command(self) -> list[str]:
+        """Give the command that starts it. Raises `TesteeError`."""
+        if self.word.partition(":")[0] == "reference":
+            return [sys.executable, "-m", "vmstate_conformance.testees.reference"]
         if self.word == "qemu" or self.word.startswith("qemu:"):
             return _qemu(self.word.partition(":")[2] or None)
         try:
@@ -79,13 +96,17 @@ class Testee:
             raise TesteeError(f"--testee {self.word!r}: {error}") from None
         if not command:
             raise TesteeError("--testee names no command")
-        return lambda: Process(command)
+        return command
+
+    def _starter(self) -> Starter:
+        command = self.command()
+        return lambda: Process(command, memory=self.memory)
 
 
-def _qemu(path: str | None) -> Starter:
+def _qemu(path: str | None) -> list[str]:
     try:
         module = importlib.import_module("vmstate_conformance.testees.qemu")
     except ModuleNotFoundError:
         raise TesteeError("this version cannot drive QEMU itself yet") from None
-    command = module.command(path)
-    return lambda: Process(command)
+    command: list[str] = module.command(path)
+    return command

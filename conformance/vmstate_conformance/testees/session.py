@@ -6,21 +6,27 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from vmstate_conformance import __version__
 from vmstate_conformance.cases import Case
-from vmstate_conformance.testees.process import MAX_LINE, Process, TesteeError
+from vmstate_conformance.testees.hello import PROTOCOL, Hello, HelloError
+from vmstate_conformance.testees.process import MAX_LINE, End, Process, TesteeError
+from vmstate_conformance.testees.wire import Requests
 
-PROTOCOL: Final = 1
 _STARTS: Final = 3
 #: Bytes of requests that may wait for their answers.
 _IN_FLIGHT: Final = 1 << 20
-_VERDICTS: Final = frozenset(
+VERDICTS: Final = frozenset(
     {"valid", "invalid", "ok", "error", "accept", "reject", "abort", "unsupported", "failure"}
 )
+#: What the runner says of a testee that gave no result.
+TROUBLES: Final = frozenset({"crash", "exit", "timeout", "protocol", "resource"})
+_DECODE: Final = json.JSONDecoder().decode
+#: From a case and its result to a second request, or None.
+Follow = Callable[[Case, dict[str, Any]], dict[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Starter(Protocol):
 
 @dataclass(slots=True)
 class Trouble(Exception):  # noqa: N818 - the testee's, not ours
-    """The process is of no more use. `outcome` is crash, exit, timeout or protocol."""
+    """The process is of no more use. `outcome` is one of `TROUBLES`."""
 
     outcome: str
     detail: str
@@ -52,6 +58,22 @@ class Trouble(Exception):  # noqa: N818 - the testee's, not ours
 
 
 @dataclass(slots=True)
+class _Asked:
+    """A request on its way: the case's own, or the one that follows its first result."""
+
+    case: Case
+    request: dict[str, Any]
+    first: dict[str, Any] | None = None
+    size: int = 0
+
+    def ended(self, result: dict[str, Any]) -> tuple[Case, dict[str, Any]]:
+        if self.first is None:
+            return self.case, result
+        self.first["resave"] = result
+        return self.case, self.first
+
+
+@dataclass(slots=True)
 class Session:
     """Runs cases of one dialect and profile, restarting the testee where it must be."""
 
@@ -59,40 +81,58 @@ class Session:
     dialect: str
     profile: str
     timing: Timing = field(default_factory=Timing)
-    hello: dict[str, Any] | None = None
+    hello: Hello | None = None
     restarts: int = 0
     _process: Process | None = None
+    _requests: Requests | None = None
     _served: int = 0
 
-    def run(self, cases: Iterable[Case]) -> Iterator[tuple[Case, dict[str, Any]]]:
-        """Give each case with its result, in order. Raises `TesteeError` where it will not start."""
-        todo, asked = deque(cases), deque[tuple[Case, int]]()
-        window, flying, oldest = 1, 0, 0.0
+    def run(
+        self, cases: Iterable[Case], follow: Follow | None = None
+    ) -> Iterator[tuple[Case, dict[str, Any]]]:
+        """Give each case with its result, in the order of their last answers.
+
+        `follow` may ask for a second request once a result is there; its own result then stands
+        in the first under "resave". Raises `TesteeError` where the testee will not start.
+        """
+        todo = deque(_Asked(case, case.request) for case in cases)
+        asked = deque[_Asked]()
+        flying, oldest = 0, 0.0
         while todo or asked:
             try:
-                process = self._ready()
-                window = self._window()
+                process = self._process or self._ready()
+                assert self.hello is not None
+                window = self.hello.window
                 while todo and len(asked) < window and flying < _IN_FLIGHT:
-                    size = self._ask(process, todo[0], self._served + len(asked))
+                    each = todo.popleft()
+                    each.size = self._ask(process, each.request, self._served + len(asked))
                     if not asked:
                         oldest = time.monotonic()
-                    asked.append((todo.popleft(), size))
-                    flying += size
+                    asked.append(each)
+                    flying += each.size
+                if process.queued * 2 >= window:
+                    process.flush()  # it works while we grade
                 result = self._answer(process, oldest + self.timing.case)
             except Trouble as trouble:
-                suspect = asked[0][0]
-                alone = len(asked) == 1 and not self._served
-                todo.extendleft(case for case, _ in reversed(list(asked)[1:]))
+                suspect = asked.popleft()
+                alone = not asked and not self._served
+                todo.extendleft(reversed(asked))
                 asked.clear()
                 flying = 0
                 self._drop()
-                yield suspect, trouble.result() if alone else self._solo(suspect, trouble)
+                yield suspect.ended(trouble.result() if alone else self._solo(suspect, trouble))
                 continue
-            case, size = asked.popleft()
-            flying -= size
+            each = asked.popleft()
+            flying -= each.size
             self._served += 1
-            oldest = time.monotonic()
-            yield case, result
+            if not process.answered:
+                oldest = time.monotonic()
+            if each.first is None and follow is not None:
+                request = follow(each.case, result)
+                if request is not None:
+                    todo.appendleft(_Asked(each.case, request, result))
+                    continue
+            yield each.ended(result)
 
     def close(self) -> None:
         """Say good-bye."""
@@ -101,17 +141,19 @@ class Session:
             self._process.finish()
             self._process = None
 
-    def _solo(self, suspect: Case, trouble: Trouble) -> dict[str, Any]:
+    def _solo(self, suspect: _Asked, trouble: Trouble) -> dict[str, Any]:
         """Run the case by itself in a fresh process: did it do that, or what went before?"""
         try:
             process = self._ready()
-            self._ask(process, suspect, 0)
+            self._ask(process, suspect.request, 0)
             result = self._answer(process, time.monotonic() + self.timing.case)
         except Trouble as again:
             self._drop()
             return again.result()
         self._served += 1
         result["order-dependent"] = f"{trouble.outcome}: {trouble.detail}"
+        if trouble.log:
+            result["log"] = trouble.log
         return result
 
     def _drop(self) -> None:
@@ -119,10 +161,6 @@ class Session:
             self._process.kill()
         self._process = None
         self.restarts += 1
-
-    def _window(self) -> int:
-        window = (self.hello or {}).get("window", 8)
-        return window if isinstance(window, int) and 1 <= window <= 64 else 8
 
     def _ready(self) -> Process:
         if self._process is not None:
@@ -138,7 +176,7 @@ class Session:
                     raise TesteeError(
                         f"{trouble.outcome} at its start: {trouble.detail}{log}"
                     ) from None
-            except TesteeError:
+            except BaseException:
                 process.kill()
                 raise
             else:
@@ -148,29 +186,29 @@ class Session:
 
     def _greet(self, process: Process) -> None:
         deadline = time.monotonic() + self.timing.start
-        hello = self._talk(
-            process,
-            {"m": "hello", "protocol": [PROTOCOL], "suite": __version__, "max_line": MAX_LINE},
-            deadline,
-        )
-        if hello.get("protocol") != PROTOCOL:
-            raise TesteeError(f"it speaks protocol {hello.get('protocol')!r}, not {PROTOCOL}")
-        if self.hello is not None and hello != self.hello:
+        said = self._talk(process, greeting(), deadline)
+        if self.hello is None:
+            try:
+                self.hello = Hello.read(said)
+            except HelloError as error:
+                raise TesteeError(str(error)) from None
+        elif said != self.hello.raw:
             raise TesteeError("its second hello differs from its first")
-        self.hello = hello
-        if self.dialect not in _strings(hello, "dialects"):
+        self._requests = self._requests or Requests(self.hello)
+        if self.dialect not in self.hello.dialects:
             return
-        if self.profile not in _strings(hello, "profiles"):
+        if self.profile not in self.hello.profiles:
             raise TesteeError(f"it does not offer the profile '{self.profile}'")
-        wanted = {"dialect": self.dialect, "profile": self.profile, "abi": "lp64-le"}
-        answer = self._talk(process, {"m": "config", **wanted}, deadline)
+        wanted = configuration(self.dialect, self.profile)
+        answer = self._talk(process, wanted, deadline)
         if answer.get("ok") is not True:
             raise TesteeError(f"it refuses {wanted}: {answer.get('detail', '')}")
 
     def speaks(self) -> bool:
         """Whether the testee knows the dialect; starts it to find out."""
         self._ready()
-        return self.dialect in _strings(self.hello or {}, "dialects")
+        assert self.hello is not None
+        return self.dialect in self.hello.dialects
 
     def _talk(
         self, process: Process, message: Mapping[str, Any], deadline: float
@@ -183,51 +221,62 @@ class Session:
             )
         return answer
 
-    @staticmethod
-    def _ask(process: Process, case: Case, number: int) -> int:
-        message = {"m": "run", "id": number, **case.request}
-        line = json.dumps(message, separators=(",", ":")).encode()
+    def _ask(self, process: Process, request: Mapping[str, Any], number: int) -> int:
+        assert self._requests is not None
+        line = self._requests.line(number, request)
         process.send(line)
         return len(line)
 
     def _answer(self, process: Process, deadline: float) -> dict[str, Any]:
         answer = self._line(process, deadline)
-        if answer.get("m") != "result" or answer.get("id") != self._served:
-            shown = f"{answer.get('m')!r} with id {answer.get('id')!r}"
+        number = answer.get("id")
+        if answer.get("m") != "result" or number != self._served or isinstance(number, bool):
+            shown = f"{answer.get('m')!r} with id {number!r}"
             raise self._trouble(process, "protocol", f"{shown} is not the result of {self._served}")
-        if answer.get("verdict") not in _VERDICTS:
-            raise self._trouble(process, "protocol", f"verdict {answer.get('verdict')!r} is none")
+        verdict = answer.get("verdict")
+        if not isinstance(verdict, str) or verdict not in VERDICTS:
+            raise self._trouble(process, "protocol", f"verdict {verdict!r} is none")
         return answer
 
     def _line(self, process: Process, deadline: float) -> dict[str, Any]:
         line = process.receive(deadline)
-        if line is None:
-            process.abort()
-            raise self._trouble(process, "timeout", "no answer in time", asked=True)
-        if len(line) > MAX_LINE:
-            raise self._trouble(process, "protocol", f"a line of more than {MAX_LINE} bytes")
-        if not line:
-            raise self._ended(process)
+        if isinstance(line, End):
+            raise self._ended(process, line)
         try:
-            answer = json.loads(line)
+            answer = _DECODE(line.decode())
         except (ValueError, RecursionError):
             raise self._trouble(process, "protocol", f"no JSON: {line[:200]!r}") from None
         if not isinstance(answer, dict):
             raise self._trouble(process, "protocol", f"no object: {line[:200]!r}")
         return answer
 
-    def _ended(self, process: Process) -> Trouble:
+    def _ended(self, process: Process, end: End) -> Trouble:
+        match end:
+            case End.LATE:
+                process.abort()
+                return self._trouble(process, "timeout", end.value)
+            case End.MEMORY:
+                return self._trouble(process, "resource", end.value)
+            case End.HALF:
+                return self._trouble(process, "protocol", f"{end.value}: {process.half()[:200]!r}")
+            case End.LONG:
+                return self._trouble(process, "protocol", end.value)
         status = process.kill()
         if status < 0:
             return Trouble("crash", f"signal {-status} before the answer", process.log())
         return Trouble("exit", f"exit status {status} before the answer", process.log())
 
     @staticmethod
-    def _trouble(process: Process, outcome: str, detail: str, *, asked: bool = False) -> Trouble:
+    def _trouble(process: Process, outcome: str, detail: str) -> Trouble:
         process.kill()
         return Trouble(outcome, detail, process.log())
 
 
-def _strings(hello: Mapping[str, Any], key: str) -> list[str]:
-    value = hello.get(key)
-    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+def greeting() -> dict[str, Any]:
+    """Give the runner's hello."""
+    return {"m": "hello", "protocol": [PROTOCOL], "suite": __version__, "max_line": MAX_LINE}
+
+
+def configuration(dialect: str, profile: str) -> dict[str, Any]:
+    """Give the runner's config."""
+    return {"m": "config", "dialect": dialect, "profile": profile, "abi": "lp64-le"}

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One run from options to reports: what is written while it goes on, and what is made of it after."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vmstate_conformance import __version__
+from vmstate_conformance.cases import Case
+from vmstate_conformance.corpus import corpus_dir
+from vmstate_conformance.expectations import Expectations
+from vmstate_conformance.reports.dump import dump_lines
+from vmstate_conformance.reports.summary import Summary
+from vmstate_conformance.runner.replay import Replay
+from vmstate_conformance.runner.results import DECIDING, ResultLog
+from vmstate_conformance.runner.run import Row, Run
+from vmstate_conformance.testees.hello import PROTOCOL
+from vmstate_conformance.testees.registry import Testee
+from vmstate_conformance.testees.session import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options of `run`, by their names in click."""
+
+    testee: str
+    places: tuple[Path, ...]
+    profile: str
+    dialect: str | None
+    pattern: str | None
+    areas: tuple[str, ...]
+    as_of: str | None
+    jobs: int
+    expect: Path | None
+    log: Path | None
+    junit: Path | None
+    replay: Path | None
+    isolate: bool
+    seed: int | None
+    timeout_factor: float
+    memory_limit: int
+    in_process: bool
+    smoke: bool
+    recommended: bool
+    failures: int
+    quiet: bool
+
+
+class Execution:
+    """A run under way. Raises `InputError` and `TesteeError`."""
+
+    def __init__(self, options: Options, everything: Sequence[Case]) -> None:
+        self._options = options
+        expectations = Expectations.read(options.expect) if options.expect else None
+        self._unmatched: list[str] = []
+        if expectations is not None:
+            expectations.check(everything)
+            self._unmatched = expectations.unmatched(everything)
+        factor = options.timeout_factor
+        word = f"{options.testee}:in-process" if options.in_process else options.testee
+        testee = Testee(word, Timing(30 * factor, 2 * factor), options.memory_limit << 20)
+        self.run = Run(
+            testee,
+            options.profile,
+            options.jobs,
+            expectations,
+            isolate=options.isolate,
+            seed=options.seed,
+        )
+        self.summary = Summary()
+        self._decided = False
+        self._replay = Replay(
+            options.replay or _replays(word), testee.command(), self._alone(), options.profile
+        )
+        self._file = options.log
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        if self._file is None and options.junit:
+            self._folder = tempfile.TemporaryDirectory()
+            self._file = Path(self._folder.name, "results.jsonl")
+
+    def log(self, count: int) -> ResultLog:
+        """Open the log of the run."""
+        options, hello = self._options, self.run.hello
+        header = {
+            "protocol": PROTOCOL,
+            "testee": options.testee,
+            "hello": hello.raw if hello else {},
+            "profile": options.profile,
+            "cases": count,
+            "manifest": manifest(self._options.places),
+            "seed": options.seed,
+            "jobs": options.jobs,
+            "isolate": options.isolate,
+            "host": f"{platform.system()} {platform.machine()}".lower(),
+        }
+        return ResultLog(self._file, header, self._help)
+
+    def add(self, results: ResultLog, row: Row) -> None:
+        """Log a row and count it."""
+        lines = results.add(row)
+        case, summary = row.case, self.summary
+        area = case.area
+        for facet, line in zip(row.grade.facets, lines, strict=True):
+            summary.count(area, facet.facet, facet.grade, scored=case.scored)
+            if facet.grade != "pass":
+                summary.note(json.loads(line))
+            if facet.grade in DECIDING and self._decides(case):
+                self._decided = True
+
+    def _decides(self, case: Case) -> bool:
+        return case.scored and (case.level != "recommended" or self._options.recommended)
+
+    def end(self, results: ResultLog, seconds: float) -> dict[str, Any]:
+        """Write the footer; give it."""
+        broken = self.run.broken
+        unstable = results.tally.footer()["unstable"]
+        word = "fails" if self._decided or self._unmatched else "conforms"
+        verdict = "broken" if broken else "unstable" if unstable else word
+        more: dict[str, Any] = {"broken": broken} if broken else {}
+        if self._unmatched:
+            more["unmatched"] = self._unmatched
+        return results.end(
+            verdict=verdict, restarts=self.run.restarts, seconds=round(seconds, 2), **more
+        )
+
+    def derive(self) -> None:
+        """Write the reports that come from the log."""
+        options = self._options
+        try:
+            if self._file is not None and options.junit:
+                from vmstate_conformance.reports.model import read_results  # noqa: PLC0415
+
+                found = read_results(self._file)
+                from vmstate_conformance.reports.junit import write_junit  # noqa: PLC0415
+
+                write_junit(found, options.junit)
+        finally:
+            if self._folder is not None:
+                self._folder.cleanup()
+
+    def _help(self, row: Row) -> dict[str, Any]:
+        assert self.run.hello is not None
+        return {
+            "source": row.case.source,
+            "dump": dump_lines(row.case),
+            **self._replay.of(row.case, self.run.hello),
+        }
+
+    def _alone(self) -> list[str]:
+        options = self._options
+        command = ["vmstate-conformance", "run"]
+        if options.testee != "reference":
+            command += ["--testee", options.testee]
+        for place in options.places:
+            command += ["--cases", str(place)]
+        if options.profile != "compat":
+            command += ["--profile", options.profile]
+        return [*command, "--in-process"] if options.in_process else command
+
+
+def manifest(places: Sequence[Path]) -> str:
+    """Name the cases by the content of their files: `sha256:` over paths and bytes."""
+    digest = hashlib.sha256()
+    for place in places or [corpus_dir()]:
+        files = sorted(place.rglob("*.json*")) if place.is_dir() else [place]
+        for file in files:
+            name = file.relative_to(place).as_posix() if place.is_dir() else file.name
+            digest.update(f"{name}\0".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _replays(word: str) -> Path:
+    from platformdirs import user_cache_path  # noqa: PLC0415
+
+    name = "".join(char if char.isalnum() else "-" for char in word).strip("-")[:60]
+    return user_cache_path("vmstate-conformance") / "replay" / __version__ / name

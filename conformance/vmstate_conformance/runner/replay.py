@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What it takes to see a failure again: one command, and one file to feed to the testee by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vmstate_conformance.cases import Case, InputError
+from vmstate_conformance.testees.hello import Hello
+from vmstate_conformance.testees.session import configuration, greeting
+from vmstate_conformance.testees.wire import Requests
+
+
+class Replay:
+    """Writes replay files into `folder`, which is made when it is needed."""
+
+    def __init__(
+        self, folder: Path, command: Sequence[str], alone: Sequence[str], profile: str
+    ) -> None:
+        self._folder = folder
+        self._command = command
+        self._alone = alone
+        self._profile = profile
+
+    def of(self, case: Case, hello: Hello) -> dict[str, Any]:
+        """Write the file of one case; give the commands. Raises `InputError`."""
+        file = self._folder / f"{_slug(case)}.jsonl"
+        lines = [
+            json.dumps(greeting()),
+            json.dumps(configuration(case.dialect, self._profile)),
+            Requests(hello).line(0, case.request).decode(),
+        ]
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{file}: {error.strerror or error} [unwritable]") from None
+        alone = [*self._alone, "--dialect", case.dialect, "-k", f"={case.id}"]
+        return {
+            "alone": shlex.join(alone),
+            "replay": f"{shlex.join(self._command)} < {shlex.quote(str(file))}",
+        }
+
+
+def _slug(case: Case) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", f"{case.id}@{case.dialect}")[:120]
