@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Iterative sections other than ram, and old-style ones that say their own length.
+
+Each is read into a list of pieces (objects whose `op` says which) and written back from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from vmstate.whole.cursor import Cursor, untext
+from vmstate.whole.errors import StreamFault
+from vmstate.whole.nodes import Span, bad_value, expect_list, short, unhex
+
+Pieces = list[dict[str, Any]]
+
+
+class Tracer:
+    """Notes leaves under the path of the piece that is being read."""
+
+    __slots__ = ("path", "spans")
+
+    def __init__(self, spans: list[Span] | None, path: str) -> None:
+        self.spans: Final = spans
+        self.path = path
+
+    def leaf(self, name: str, at: int, size: int, kind: str) -> None:
+        """Note one leaf of `size` bytes at `at`."""
+        if self.spans is not None:
+            self.spans.append(Span(f"{self.path}.{name}", at, size, kind))
+
+
+class Handler(NamedTuple):
+    """How one idstr's payload is read and written; `version` is the highest that is known."""
+
+    version: int
+    read: Callable[[Cursor, str, Pieces, Tracer], None]
+    write: Callable[[dict[str, Any], bytearray], None]
+
+
+def read(
+    handler: Handler, cursor: Cursor, kind: str, spans: list[Span] | None, path: str
+) -> Pieces:
+    """Read a payload. Raises `StreamFault`; `partial` has the pieces before it."""
+    pieces: Pieces = []
+    try:
+        handler.read(cursor, kind, pieces, Tracer(spans, path))
+    except StreamFault as fault:
+        fault.partial = pieces
+        raise
+    return pieces
+
+
+def write(handler: Handler, pieces: Any, out: bytearray) -> None:
+    """Write a payload. Raises `StreamFault` (rule `bad-value`)."""
+    expect_list(pieces)
+    for i, piece in enumerate(pieces):
+        try:
+            handler.write(piece, out)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            raise bad_value(f"no piece of this section: {short(piece)}").within(f"[{i}]") from None
+
+
+# Dirty bitmaps (migration/block-dirty-bitmap.c)
+
+_EOS: Final = 0x01
+_ZEROES: Final = 0x02
+_BITMAP_NAME: Final = 0x04
+_DEVICE_NAME: Final = 0x08
+_START: Final = 0x10
+_COMPLETE: Final = 0x20
+_BITS: Final = 0x40
+
+
+def _read_bitmap(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
+    outer = trace.path
+    while True:
+        trace.path = f"{outer}[{len(pieces)}]"
+        at = cursor.position
+        flags = cursor.u8("the flags of a dirty bitmap")
+        trace.leaf("flags", at, 1, "flags")
+        piece: dict[str, Any] = {"op": "bitmap", "flags": flags}
+        if flags & 0x80:
+            raise StreamFault("dirty-bitmap.bad-flags", at, f"flags {flags:#04x}")
+        for flag, name in ((_DEVICE_NAME, "device"), (_BITMAP_NAME, "bitmap")):
+            if flags & flag:
+                start = cursor.position
+                piece[name] = cursor.counted(f"the name of a {name}")
+                trace.leaf(name + ".length", start, 1, "length")
+                trace.leaf(name, start + 1, cursor.position - start - 1, "name")
+        pieces.append(piece)
+        if flags & _START:
+            trace.leaf("granularity", cursor.position, 4, "uint32")
+            piece["granularity"] = cursor.u32("the granularity")
+            trace.leaf("bitmap_flags", cursor.position, 1, "flags")
+            piece["bitmap_flags"] = cursor.u8("the flags of a bitmap")
+        elif flags & _BITS:
+            trace.leaf("first_sector", cursor.position, 8, "uint64")
+            piece["first_sector"] = cursor.u64("the first sector")
+            trace.leaf("sectors", cursor.position, 4, "uint32")
+            piece["sectors"] = cursor.u32("the count of sectors")
+            if not flags & _ZEROES:
+                trace.leaf("size", cursor.position, 8, "length")
+                size = cursor.u64("the size of the bits")
+                trace.leaf("data", cursor.position, size, "buffer")
+                piece["data"] = cursor.take(size, "the bits").hex()
+        if flags & _EOS:
+            return
+
+
+def _write_bitmap(piece: dict[str, Any], out: bytearray) -> None:
+    flags = piece["flags"]
+    out.append(flags)
+    for flag, name in ((_DEVICE_NAME, "device"), (_BITMAP_NAME, "bitmap")):
+        if flags & flag:
+            raw = untext(piece[name])
+            out.append(len(raw))
+            out += raw
+    if flags & _START:
+        out += piece["granularity"].to_bytes(4, "big")
+        out.append(piece["bitmap_flags"])
+    elif flags & _BITS:
+        out += piece["first_sector"].to_bytes(8, "big") + piece["sectors"].to_bytes(4, "big")
+        if not flags & _ZEROES:
+            data = unhex(piece["data"])
+            out += len(data).to_bytes(8, "big") + data
+
+
+# s390 storage keys and attributes (hw/s390x/s390-skeys.c, s390-stattrib.c): words of address and flag
+
+_MORE: Final = 0x02
+_ERROR: Final = 0x04
+_DONE: Final = 0x08
+
+
+def _read_attributes(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
+    outer = trace.path
+    while True:
+        trace.path = f"{outer}[{len(pieces)}]"
+        at = cursor.position
+        word = cursor.u64("a word of keys or attributes")
+        trace.leaf("word", at, 8, "uint64")
+        flags = word & 0xFFF
+        piece: dict[str, Any] = {"op": "word", "address": word - flags, "flags": flags}
+        if flags == _MORE:
+            at = cursor.position
+            count = cursor.u64("a count of pages")
+            trace.leaf("count", at, 8, "count")
+            trace.leaf("data", cursor.position, count, "buffer")
+            piece["data"] = cursor.take(count, "one byte for each page").hex()
+        elif flags not in {_EOS, _DONE, _ERROR}:
+            raise StreamFault("s390.bad-flags", at, f"flags {flags:#x}")
+        pieces.append(piece)
+        if flags == _EOS:
+            return
+
+
+def _write_attributes(piece: dict[str, Any], out: bytearray) -> None:
+    out += (piece["address"] | piece["flags"]).to_bytes(8, "big")
+    if piece["flags"] == _MORE:
+        data = unhex(piece["data"])
+        out += len(data).to_bytes(8, "big") + data
+
+
+# The hash page table of pseries (hw/ppc/spapr.c)
+
+_NO_TABLE: Final = 0xFFFFFFFF
+
+
+def _read_htab(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
+    outer = trace.path
+    trace.path = f"{outer}[0]"
+    trace.leaf("header", cursor.position, 4, "uint32")
+    header = cursor.u32("the header of htab")
+    pieces.append({"op": "header", "value": header})
+    if kind == "start" or header == _NO_TABLE:
+        return
+    if header:
+        detail = f"header {header:#x} where 0 or -1 stands"
+        raise StreamFault("htab.header", cursor.position - 4, detail)
+    while True:
+        trace.path = f"{outer}[{len(pieces)}]"
+        at = cursor.position
+        index, valid = cursor.u32("an index of htab"), cursor.u16("a count of entries")
+        invalid = cursor.u16("a count of entries")
+        trace.leaf("index", at, 4, "uint32")
+        trace.leaf("valid", at + 4, 2, "count")
+        trace.leaf("invalid", at + 6, 2, "count")
+        trace.leaf("data", cursor.position, valid * 16, "buffer")
+        data = cursor.take(valid * 16, "entries of htab").hex()
+        pieces.append({"op": "chunk", "index": index, "invalid": invalid, "data": data})
+        if not index and not valid and not invalid:
+            return
+
+
+def _write_htab(piece: dict[str, Any], out: bytearray) -> None:
+    if piece["op"] == "header":
+        out += piece["value"].to_bytes(4, "big")
+        return
+    data = unhex(piece["data"])
+    out += piece["index"].to_bytes(4, "big") + (len(data) // 16).to_bytes(2, "big")
+    out += piece["invalid"].to_bytes(2, "big") + data
+
+
+HANDLERS: Final = MappingProxyType(
+    {
+        "dirty-bitmap": Handler(1, _read_bitmap, _write_bitmap),
+        "s390-skeys": Handler(1, _read_attributes, _write_attributes),
+        "s390-storage_attributes": Handler(0, _read_attributes, _write_attributes),
+        "spapr/htab": Handler(1, _read_htab, _write_htab),
+    }
+)
