@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, Any, Final
 
-from vmstate.cli import InputError
+from vmstate.files import InputError
 from vmstate.whole.errors import StreamFault, printable
 from vmstate.whole.fields import SUBSECTIONS
 from vmstate.whole.fromjson import encode as encode_document
