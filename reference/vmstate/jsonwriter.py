@@ -89,6 +89,8 @@ class JSONWriter:
 
 def quote(value: str) -> str:
     """Write a string as QEMU does: ASCII stands, all else is escaped in UTF-16. [VMDESC-STRING-1]"""
+    if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
+        return f'"{value}"'
     return '"' + "".join(map(_escape, value)) + '"'
 
 

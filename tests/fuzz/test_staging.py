@@ -11,7 +11,7 @@ import pytest
 
 from vmstate_conformance.cases import InputError
 from vmstate_conformance.fuzzing.finding import Finding, signature
-from vmstate_conformance.fuzzing.staging import minimise, sign, stage, staged
+from vmstate_conformance.fuzzing.staging import minimise, sign_of, stage, staged
 from vmstate_conformance.fuzzing.target import Target
 
 
@@ -36,16 +36,16 @@ def caught(data: bytes) -> Exception:
 
 def test_a_finding_is_made_as_small_as_it_can_be() -> None:
     data = b"abc" * 50 + b"X" + b"def" * 50 + b"Y" + b"tail"
-    assert minimise(target(), data, sign(target(), data)) == b"XY"
+    assert minimise(target(), data, sign_of(target(), data)) == b"XY"
 
 
 def test_minimising_keeps_to_the_finding_that_it_began_with() -> None:
     data = b"Y" + b"Z" * 5 + b"X"
-    assert minimise(target(), data, sign(target(), data)) == b"YX"
+    assert minimise(target(), data, sign_of(target(), data)) == b"YX"
 
 
 def test_an_input_that_finds_nothing_has_no_signature() -> None:
-    assert sign(target(), b"nothing") == ""
+    assert sign_of(target(), b"nothing") == ""
 
 
 def test_errors_are_told_apart_by_their_type_and_promises_by_their_key() -> None:
@@ -58,7 +58,7 @@ def test_what_is_staged_is_listed_and_finds_the_same_again(tmp_path: Path) -> No
     file = stage(target(), b"..X..Y..", caught(b"XY"), tmp_path)
     (found,) = staged(tmp_path)
     assert (found.file, found.target, found.rule, found.input) == (file, "toy", "leak", b"XY")
-    assert sign(target(), found.input) == found.signature
+    assert sign_of(target(), found.input) == found.signature
 
 
 def test_of_one_signature_the_smallest_input_is_kept(tmp_path: Path) -> None:

@@ -81,12 +81,13 @@ def fuzz(target: Target, argv: list[str], about: str, options: Iterable[str] = (
         sys.exit(2)
     os.environ[_CHILD] = "1"
     _limit_memory(target.memory)
-    atheris.Setup(
-        [_command(argv[0]), *prepared],
-        Guard(target),
-        **({} if target.mutate is None else {"custom_mutator": target.mutate}),
-        **({} if target.cross is None else {"custom_crossover": target.cross}),
-    )
+    hooks: dict[str, Callable[..., bytes]] = {}
+    if target.mutate is not None:
+        mutate = target.mutate
+        hooks["custom_mutator"] = lambda data, most, seed: mutate(data, most, seed, atheris.Mutate)
+    if target.cross is not None:
+        hooks["custom_crossover"] = target.cross
+    atheris.Setup([_command(argv[0]), *prepared], Guard(target), **hooks)
     atheris.Fuzz()
     sys.exit(0)
 

@@ -24,7 +24,7 @@ CASE: Final = ".json"
 RAW: Final = ".finding"
 
 
-def sign(target: Target, data: bytes) -> str:
+def sign_of(target: Target, data: bytes) -> str:
     """Run an input and name what it finds; empty where that is nothing."""
     try:
         target.run(data)
@@ -41,7 +41,7 @@ def minimise(target: Target, data: bytes, wanted: str, seconds: float = 20.0) ->
     def same(candidate: bytes) -> bool:
         nonlocal tries
         tries += 1
-        return sign(target, candidate) == wanted
+        return sign_of(target, candidate) == wanted
 
     def left() -> bool:
         return tries < _TRIES and time.monotonic() < deadline
@@ -97,7 +97,8 @@ def stage(
     file = place / f"{name}{kind}"
     if file.exists():
         with suppress(InputError):
-            if len(_input(read(file))) <= len(small):
+            kept = _input(read(file), file)
+            if len(kept) <= len(small) and sign_of(target, kept) == sign:
                 return file
     record = {
         "id": f"fuzz/{name}",

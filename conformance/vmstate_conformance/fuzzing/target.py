@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-#: mutate(data, max_size, seed) and crossover(one, other, max_size, seed), as libFuzzer calls them.
-Mutate: TypeAlias = Callable[[bytes, int, int], bytes]
+#: The engine's own mutation: native(data, max_size).
+Native: TypeAlias = Callable[[bytes, int], bytes]
+#: mutate(data, max_size, seed, native) and cross(one, other, max_size, seed), as libFuzzer asks.
+Mutate: TypeAlias = Callable[[bytes, int, int, Native], bytes]
 Cross: TypeAlias = Callable[[bytes, bytes, int, int], bytes]
 
 
