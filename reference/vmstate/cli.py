@@ -128,7 +128,7 @@ def _request(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if options.op == "load":
         before = options.destination
         inputs["destination"] = read_json(before) if before else request.get("destination")
-        inputs["stream"] = _stream(options, request)
+        inputs["stream"] = _stream(options, request, name)
         version_id = options.version_id
         if version_id is None:
             version_id = request.get("version_id", _root_version(document))
@@ -136,13 +136,14 @@ def _request(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return inputs, name
 
 
-def _stream(options: argparse.Namespace, request: dict[str, Any]) -> Any:
+def _stream(options: argparse.Namespace, request: dict[str, Any], name: str) -> Any:
     if options.stream:
         return read_file(options.stream).hex()
     if options.hex is not None:
         return "".join(options.hex.split()).lower()
     if "stream" not in request:
-        raise InputError("a stream is wanted: --stream FILE, --hex HEX, or in the request")
+        wanted = "--stream FILE, --hex HEX, or `stream` in the request"
+        raise InputError(f"{name}: a stream is wanted: {wanted}")
     return request["stream"]
 
 

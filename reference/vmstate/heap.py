@@ -16,7 +16,10 @@ from vmstate.dialects import Limits
 from vmstate.errors import Abort, out_of_bounds
 
 POINTER: Final = 8
-_FIRST: Final = 0x5500_0000_0000
+# Where addresses begin, and that blocks end with a page: as guarded memory of a real process has it, so
+# that descriptions which take an address for a number meet the same kind of number.
+_FIRST: Final = 0x7F00_0000_0000
+_GUARDED: Final = 1 << 12
 # Far enough that no stride of a real description steps over the gap between two blocks.
 _GAP: Final = 1 << 20
 _LAST: Final = 1 << 62
@@ -149,11 +152,12 @@ class Heap:
             raise Abort("oom", "allocation-failed", f"more than {self.limits.blocks} blocks")
         if self._next + size > _LAST:
             raise Abort("oom", "allocation-failed", "the address space is used up")
-        block = Block(self._next, size, owner, kind, self.step)
+        base = self._next + -size % _GUARDED
+        block = Block(base, size, owner, kind, self.step)
         if size <= _PAGE:
             self._store(size)
             block.data = bytearray(size)
-        self._next = (self._next + size + 2 * _GAP - 1) // _GAP * _GAP
+        self._next = (base + size + 2 * _GAP - 1) // _GAP * _GAP
         self._bases.append(block.base)
         self._blocks.append(block)
         return block.base

@@ -93,14 +93,14 @@ class Queue(Info):
             previous, at = node, at + 1
 
     def save(self, saver: Saver, element: int, size: int, field: VMStateField) -> None:
-        """Save the nodes in order."""
-        vmsd = _child(field.vmsd)
+        """Save the nodes in order; an empty list needs no description."""
         node, at = saver.heap.pointer(element), 0
         while node:
             if at > saver.heap.limits.blocks:
                 raise Abort("hang", "bad-count", "a list without an end")
             saver.trace.index(at)
             saver.stream.put_number(1, 1)
+            vmsd = _child(field.vmsd)
             saver.save_vmsd(vmsd, node, vmsd.version_id)
             node, at = saver.heap.pointer(node + field.start), at + 1
         saver.stream.put_number(0, 1)
@@ -145,6 +145,7 @@ class GTree(Info):
         if key_vmsd is not None:
             _check_version(field, key_vmsd)
         _check_version(field, value_vmsd)
+        tree = _tree(loader.heap, element)
         declared, count = int32(loader.stream.number(4)), 0  # [INFO-GTREE-5]
         while loader.stream.number(1):
             count += 1
@@ -159,7 +160,6 @@ class GTree(Info):
                 if key_vmsd is not None and key:
                     loader.heap.free(key)
                 raise
-            tree = _tree(loader.heap, element)
             if tree is not None:
                 tree.insert(key, value)
         if count != declared:

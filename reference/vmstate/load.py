@@ -128,14 +128,18 @@ class Loader:
         element = extent.slot(index)
         if field.is_pointer_array:
             element = self.next_pointer(field, element)
-            if not element:
-                return self.dialect.check_after_null  # [LOAD-STREAM-2]
+        if not element and self.skipped(field):
+            return self.dialect.check_after_null  # [LOAD-STREAM-2]
         try:
             self.element(field, element, extent.size)
         except Reject:
             self.stream.set_error(EINVAL)
             raise
         return True
+
+    def skipped(self, field: VMStateField) -> bool:
+        """Whether a NULL element is passed over: in any array, however it came about. [LOAD-NULL-1]"""
+        return field.is_pointer_array or not self.dialect.markers_unguarded
 
     def next_pointer(self, field: VMStateField, slot: int) -> int:
         """Follow a slot of an array of pointers, reading its marker if it has one. [LOAD-MARKER-1]"""

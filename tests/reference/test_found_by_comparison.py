@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What comparing with QEMU's own engine has found; each was wrong here once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from documents import ELEM, ELEM_VMSD, document, load, member, save, single
+
+from vmstate.operations import perform
+
+NULL_OF_NO_SIZE = [
+    {"name": "p", "info": "uint32", "flags": ["VMS_POINTER"]},
+    {"name": "p", "info": "uint32_equal", "flags": ["VMS_POINTER"]},
+    {"name": "p", "info": "timer", "flags": ["VMS_POINTER"]},
+    {"name": "p", "vmsd": "elem", "flags": ["VMS_POINTER", "VMS_STRUCT"]},
+    {"name": "p", "vmsd": "elem", "flags": ["VMS_POINTER", "VMS_VSTRUCT"]},
+]
+
+
+@pytest.mark.parametrize("field", NULL_OF_NO_SIZE)
+@pytest.mark.parametrize("dialect", ["qemu-11.1.3", "qemu-11.1.0"])
+def test_a_null_element_is_passed_over_on_load_in_any_array(
+    field: dict[str, Any], dialect: str
+) -> None:
+    source = document(
+        [field, single("z", "uint32", 8, 4)],
+        [member("p", 0, {"pointer": "uint32"}), member("z", 8, "uint32")],
+        16,
+        structs={"Elem": ELEM},
+        descriptions={"elem": ELEM_VMSD},
+    )
+
+    result = perform(load(source, {"p": None, "z": "0"}, "0000000900"), dialect=dialect)
+
+    assert result["verdict"] == "accept"
+    assert result["state"] == {"p": None, "z": "9"}
+
+
+def test_and_then_nobody_looks_at_the_streams_error() -> None:
+    source = document([NULL_OF_NO_SIZE[0]], [member("p", 0, {"pointer": "uint32"})], 8)
+
+    result = perform(load(source, {"p": None}, ""))
+
+    assert (result["verdict"], result["stream_error"]) == ("accept", -5)
+
+
+def test_saving_one_is_an_access_through_null() -> None:
+    source = document([NULL_OF_NO_SIZE[0]], [member("p", 0, {"pointer": "uint32"})], 8)
+
+    assert perform(save(source, {"p": None}))["abort"] == "memory"
+
+
+@pytest.mark.parametrize(
+    ("info", "kind"),
+    [("qlist", {"qlist": "Dev", "entry": 0}), ("qtailq", {"qtailq": "Dev", "entry": 0})],
+)
+def test_an_empty_list_is_saved_without_a_description(info: str, kind: Any) -> None:
+    source = document([{"name": "q", "info": info}], [member("q", 0, kind)], 16)
+
+    assert perform(save(source, {"q": []}))["stream"] == "00"
+
+
+def test_a_tree_is_looked_up_before_anything_is_read() -> None:
+    tree = {"gtree": {"key": None, "value": "Dev"}}
+    field = {"name": "t", "info": "gtree", "vmsd": ["dev"], "offset": 8, "version_id": 1}
+    source = document([field], [member("t", 0, tree)], 8)
+
+    assert perform(load(source, {"t": []}, "0000000000"))["abort"] == "memory"
+
+
+def test_but_its_version_is_compared_first() -> None:
+    tree = {"gtree": {"key": None, "value": "Dev"}}
+    field = {"name": "t", "info": "gtree", "vmsd": ["dev"], "offset": 8, "version_id": 5}
+    source = document([{**field, "exists": {"const": True}}], [member("t", 0, tree)], 8)
+
+    assert perform(load(source, {"t": []}, "0000000000"))["error"] == "version-too-new"
