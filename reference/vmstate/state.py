@@ -277,7 +277,8 @@ class Reader:
             case GTree() if block.tree is not None:
                 return [self._node(kind, key, value) for _, key, value in block.tree.nodes]
             case GByteArray() if block.size == 2 * POINTER:
-                return self._behind(Pointer(None), self.heap.pointer(block.base))
+                data = self.heap.pointer(block.base)
+                return self._behind(Pointer(None), data) if data else ""
             case _:
                 return WILD
 
