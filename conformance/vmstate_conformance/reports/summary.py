@@ -31,13 +31,15 @@ class Summary:
         self.failed: list[dict[str, Any]] = []
         self.unscored = 0
 
-    def count(self, area: str, facet: str, grade: str, *, scored: bool = True) -> None:
-        """Count one facet of one case."""
+    def count(
+        self, area: str, facet: str, grade: str, count: int = 1, *, scored: bool = True
+    ) -> None:
+        """Count facets of cases."""
         if scored:
-            self.areas[area][grade] += 1
-            self.facets[facet][grade] += 1
+            self.areas[area][grade] += count
+            self.facets[facet][grade] += count
         else:
-            self.unscored += 1
+            self.unscored += count
 
     def note(self, row: dict[str, Any]) -> None:
         """Keep a row of the log where it is worth a look."""

@@ -103,22 +103,23 @@ class Execution:
         return ResultLog(self._file, header, self._help)
 
     def add(self, results: ResultLog, row: Row) -> None:
-        """Log a row and count it."""
+        """Log a row, and keep what is worth a look."""
         lines = results.add(row)
-        case, summary = row.case, self.summary
-        area = case.area
+        if row.grade.grade == "pass":
+            return
         for facet, line in zip(row.grade.facets, lines, strict=True):
-            summary.count(area, facet.facet, facet.grade, scored=case.scored)
-            if facet.grade != "pass":
-                summary.note(json.loads(line))
-            if facet.grade in DECIDING and self._decides(case):
+            if facet.grade in DECIDING and self._decides(row.case):
                 self._decided = True
+            if facet.grade not in ("pass", "notrun"):
+                self.summary.note(json.loads(line))
 
     def _decides(self, case: Case) -> bool:
         return case.scored and (case.level != "recommended" or self._options.recommended)
 
     def end(self, results: ResultLog, seconds: float) -> dict[str, Any]:
         """Write the footer; give it."""
+        for area, _, scored, facet, grade, count in results.tally.facets():
+            self.summary.count(area, facet, grade, count, scored=scored)
         broken = self.run.broken
         unstable = results.tally.footer()["unstable"]
         word = "fails" if self._decided or self._unmatched else "conforms"

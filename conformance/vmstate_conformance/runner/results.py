@@ -7,15 +7,15 @@ A log without its footer is of no whole run.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
 
 from vmstate_conformance import __version__
-from vmstate_conformance.cases import Case, InputError
-from vmstate_conformance.runner.grade import FacetGrade
+from vmstate_conformance.cases import InputError
+from vmstate_conformance.runner.grade import FacetGrade, Grade
 from vmstate_conformance.runner.run import Row
 from vmstate_conformance.testees.session import TROUBLES
 
@@ -37,31 +37,44 @@ class Tally:
     """What the rows of a run come to."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.levels: dict[str, Counter[str]] = {}
         self.cases = 0
         self.troubled = 0
+        # Grades in which all facets pass are shared, and counted as such.
+        self._same: dict[tuple[str, str, bool, int], int] = {}
+        self._grades: dict[int, Grade] = {}
 
-    def add(self, row: Row) -> None:
-        """Count a case and its facets; one that is not scored counts as a case alone."""
+    def add(self, row: Row, area: str) -> None:
+        """Count a case of an area, and its facets."""
         self.cases += 1
+        case, grade = row.case, row.grade
+        key = id(grade)
+        if key not in self._grades:
+            self._grades[key] = grade  # held: its id() stays its own
+        same = area, case.level, case.scored, key
+        self._same[same] = self._same.get(same, 0) + 1
         if row.result["verdict"] in TROUBLES:
             self.troubled += 1
-        if not row.case.scored:
-            return
-        level = self.levels.setdefault(row.case.level, Counter())
-        for facet in row.grade.facets:
-            self.counts[facet.grade] += 1
-            level[facet.grade] += 1
+
+    def facets(self) -> Iterator[tuple[str, str, bool, str, str, int]]:
+        """Give (area, level, scored, facet, grade, count) of all facets."""
+        for (area, level, scored, key), count in self._same.items():
+            for facet in self._grades[key].facets:
+                yield area, level, scored, facet.facet, facet.grade, count
 
     def footer(self, **more: Any) -> dict[str, Any]:
-        """Give the footer of the log."""
+        """Give the footer of the log: cases that are not scored decide nothing and are not counted."""
+        counts: Counter[str] = Counter()
+        levels: dict[str, Counter[str]] = defaultdict(Counter)
+        for _, level, scored, _, grade, count in self.facets():
+            if scored:
+                counts[grade] += count
+                levels[level][grade] += count
         return {
             "m": "footer",
             "complete": True,
             "cases": self.cases,
-            "counts": dict(self.counts),
-            "levels": {level: dict(counts) for level, counts in sorted(self.levels.items())},
+            "counts": dict(counts),
+            "levels": {level: dict(counted) for level, counted in sorted(levels.items())},
             "unstable": self.troubled > self.cases * _STABLE,
             **more,
         }
@@ -99,9 +112,11 @@ class ResultLog:
 
     def add(self, row: Row) -> list[str]:
         """Write the lines of one row, and give them."""
-        self.tally.add(row)
-        lines = list(lines_of(row, self._help))
-        self._write("".join(lines))
+        area = row.case.area
+        self.tally.add(row, area)
+        lines = lines_of(row, area, self._help)
+        if self._out is not None:
+            self._out.write("".join(lines))
         return lines
 
     def end(self, **more: Any) -> dict[str, Any]:
@@ -115,36 +130,38 @@ class ResultLog:
             self._out.write(text)
 
 
-def lines_of(row: Row, help_: Help) -> Iterable[str]:
+def lines_of(row: Row, area: str, help_: Help) -> list[str]:
     """Write a row as lines, one a facet. Those that pass are short, and quickly written."""
-    result = row.result
-    head = _head(row.case)
-    tail = f',"verdict":{_TEXT(str(result["verdict"]))}'
-    if "us" in result:
-        tail += f',"us":{_ENCODE(result["us"])}'
-    helped: Mapping[str, Any] | None = None
-    for facet in row.grade.facets:
-        text = f'{head}"facet":"{facet.facet}","grade":"{facet.grade}"{tail}'
-        if facet.grade == "pass":
-            yield text + "}\n"
-            continue
-        details = _details(facet, row)
-        if facet.grade in ("fail", "xfail", "xpass") and helped is None:
-            helped = help_(row)
-            details.update(helped)
-        yield f"{text},{_ENCODE(details)[1:-1]}}}\n" if details else text + "}\n"
-
-
-def _head(case: Case) -> str:
+    case, result = row.case, row.result
+    op = case.request["op"]
     head = (
-        f'{{"m":"row","id":{_TEXT(case.id)},"dialect":{_TEXT(case.dialect)},'
-        f'"area":{_TEXT(case.area)},"op":"{case.op}","level":{_TEXT(case.level)},'
+        f'{{"m":"row","id":{_TEXT(case.id)},"dialect":"{case.dialect}",'
+        f'"area":"{area}","op":"{op}","level":"{case.level}",'
     )
     if case.title:
         head += f'"title":{_TEXT(case.title)},'
     if case.clauses:
         head += f'"clauses":{_ENCODE(case.clauses)},'
-    return head if case.scored else head + '"scored":false,'
+    if not case.scored:
+        head += '"scored":false,'
+    us = result.get("us")
+    tail = f',"verdict":{_TEXT(str(result["verdict"]))}'
+    if type(us) is int:
+        tail += f',"us":{us}'
+    if row.grade.grade == "pass":
+        return [
+            f'{head}"facet":"{facet.facet}","grade":"pass"{tail}}}\n' for facet in row.grade.facets
+        ]
+    found = []
+    helped: Mapping[str, Any] | None = None
+    for facet in row.grade.facets:
+        details = _details(facet, row)
+        if facet.grade in ("fail", "xfail", "xpass") and helped is None:
+            helped = help_(row)
+            details.update(helped)
+        text = f'{head}"facet":"{facet.facet}","grade":"{facet.grade}"{tail}'
+        found.append(f"{text},{_ENCODE(details)[1:-1]}}}\n" if details else text + "}\n")
+    return found
 
 
 def _details(facet: FacetGrade, row: Row) -> dict[str, Any]:

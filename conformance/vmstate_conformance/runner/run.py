@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,12 +23,11 @@ _BATCH: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One case, what came back, and its grade. `seconds` is since the run began."""
+    """One case, what came back, and its grade."""
 
     case: Case
     result: dict[str, Any]
     grade: Grade
-    seconds: float
 
 
 @dataclass(slots=True)
@@ -47,7 +45,6 @@ class Run:
     #: Why the testee could be asked no more, if so.
     broken: str = ""
     _first: tuple[str, Asked] | None = None
-    _begun: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def begin(self, dialect: str) -> Hello:
@@ -68,22 +65,23 @@ class Run:
         Raises `TesteeError` where the testee cannot be used from the start. One that cannot be
         started again later leaves rows that are `broken`.
         """
-        self._begun = time.monotonic()
         if not cases:
             return
         hello = self.hello or self.begin(cases[0].dialect)
         possible = []
+        known: dict[tuple[str, int], str | None] = {}
         for case in cases:
-            needs = (
-                hello.missing(case.request)
-                if case.dialect in hello.dialects
-                else f"dialects:{case.dialect}"
-            )
+            key = case.op, id(case.request.get("document", case.request))
+            if key not in known:
+                known[key] = hello.missing(case.request)
+            needs = known[key]
+            if case.dialect not in hello.dialects:
+                needs = f"dialects:{case.dialect}"
             if needs is None:
                 possible.append(case)
             else:
                 result = {"verdict": "unsupported", "needs": needs}
-                yield self._row(case, result, refused(case, self.profile, needs))
+                yield Row(case, result, refused(case, self.profile, needs))
         try:
             work = self._plan(possible)
             if self.jobs == 1 or len(work) < 2:
@@ -158,19 +156,21 @@ class Run:
 
     def _shard(self, shard: Shard) -> Iterator[Row]:
         """Run the cases of a shard in a conversation of their own."""
-        left = {id(case): case for case in shard.cases}
+        done: set[int] = set()
         try:
             if not self.broken:
                 for case, results in self._results(shard):
-                    del left[id(case)]
+                    done.add(id(case))
                     yield self._graded(case, results)
         except TesteeError as error:
             self.broken = self.broken or str(error)
-        for case in left.values():
+        if len(done) == len(shard.cases):
+            return
+        for case in (case for case in shard.cases if id(case) not in done):
             result = {"verdict": "broken", "detail": self.broken}
             names = facets(case.op, wanted(case, self.profile))
             grades = Grade.of(FacetGrade(name, "broken", outcome="broken") for name in names)
-            yield self._row(case, result, grades)
+            yield Row(case, result, grades)
 
     def _results(self, shard: Shard) -> Iterator[tuple[Case, list[dict[str, Any]]]]:
         asked = self._conversation(shard.dialect)
@@ -203,9 +203,11 @@ class Run:
             self._first = None
 
     def _follow(self, case: Case, result: dict[str, Any]) -> dict[str, Any] | None:
+        if result["verdict"] != "accept" or case.op != "load":
+            return None
         hello = self.hello
         assert hello is not None
-        if case.op != "load" or not accepted(case, result, self.profile, hello):
+        if not accepted(case, result, self.profile, hello):
             return None
         ops = hello.lists["ops"]
         if hello.state == "tree" and (ops is None or "save" in ops):
@@ -216,23 +218,23 @@ class Run:
         return None
 
     def _graded(self, case: Case, results: list[dict[str, Any]]) -> Row:
-        grades = [grade(case, result, self.profile, self.hello) for result in results]
+        if self.expectations is None:
+            result = results[0]
+            return Row(case, result, grade(case, result, self.profile, self.hello))
         entries = self._entries(case)
+        grades = [grade(case, result, self.profile, self.hello) for result in results]
         if not entries:
-            return self._row(case, results[0], grades[0])
+            return Row(case, results[0], grades[0])
         failing = [at for at, each in enumerate(grades) if each.grade == "fail"]
         at = failing[0] if failing else 0
         found = apply(entries, results[at], grades[at])
         if len(results) > 1:
             rate = f"failed {len(failing)} of {len(results)} times"
             results[at]["rate"] = rate
-        return self._row(case, results[at], found)
+        return Row(case, results[at], found)
 
     def _entries(self, case: Case) -> list[Entry]:
         return self.expectations.of(case, self.profile) if self.expectations else []
-
-    def _row(self, case: Case, result: dict[str, Any], found: Grade) -> Row:
-        return Row(case, result, found, time.monotonic() - self._begun)
 
 
 def run(testee: Testee, cases: list[Case], profile: str, jobs: int) -> Iterator[Row]:

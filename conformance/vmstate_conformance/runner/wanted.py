@@ -24,6 +24,8 @@ _BY_KIND: Final = {
     "oom": {"allocation-failed", "bad-count"},
     "assert": {"bad-count", "out-of-bounds"},
 }
+#: The facets by what decides them: a corpus has few kinds of expectations.
+_NAMED: Final[dict[tuple[Any, ...], tuple[str, ...]]] = {}
 _REFUSAL: Final = {"check": "invalid", "save": "error", "load": "reject", "stream": "reject"}
 
 
@@ -52,6 +54,11 @@ def wanted(case: Case, profile: str) -> dict[str, Any]:
 
 def facets(op: str, want: dict[str, Any]) -> tuple[str, ...]:
     """Name the facets of what is wanted. What stays after a refusal is `partial`, not `load`."""
+    key = op, want["verdict"], want.get("canonical") is True, *want
+    return _NAMED.get(key) or _NAMED.setdefault(key, _facets(op, want))
+
+
+def _facets(op: str, want: dict[str, Any]) -> tuple[str, ...]:
     named = [op]
     if op in ("load", "stream"):
         if want.get("canonical") is True and want["verdict"] == "accept":

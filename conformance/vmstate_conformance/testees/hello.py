@@ -65,6 +65,11 @@ class Hello:
             static=_static(message.get("descriptions", "dynamic")),
         )
 
+    @property
+    def shows_all(self) -> bool:
+        """Whether its results hold all that results may hold."""
+        return self.vmdesc and self.heap and self.state == "tree"
+
     def missing(self, request: Mapping[str, Any]) -> str | None:
         """Name what the request needs and the testee does not offer, like `infos:gtree`; or None."""
         ops = self.lists["ops"]

@@ -78,7 +78,8 @@ class Process:
         self._requests: list[bytes] = []
         self._unsent = b""
         self._full = False
-        self._lines: deque[bytes] = deque()
+        #: Lines that came already, without their ends.
+        self.lines: deque[bytes] = deque()
         self._part: list[bytes] = []
         self._size = 0
         self._end: End | None = None
@@ -104,18 +105,13 @@ class Process:
         """How many lines wait for the next `flush`."""
         return len(self._requests)
 
-    @property
-    def answered(self) -> bool:
-        """Whether a line waits to be received."""
-        return bool(self._lines)
-
     def receive(self, deadline: float) -> bytes | End:
         """Give the next line, without its end; LATE at `deadline` (time.monotonic)."""
-        if self._lines:
-            return self._lines.popleft()
+        if self.lines:
+            return self.lines.popleft()
         self.flush()
         look = time.monotonic() + _LOOK if self._memory else deadline
-        while not self._lines:
+        while not self.lines:
             if self._end is not None:
                 return self._end
             now = time.monotonic()
@@ -126,7 +122,7 @@ class Process:
             if now >= deadline:
                 return End.LATE
             self._move(min(deadline, look) - now)
-        return self._lines.popleft()
+        return self.lines.popleft()
 
     def half(self) -> bytes:
         """Give what there is of a line that has not ended."""
@@ -139,7 +135,7 @@ class Process:
         while self._end is None and (left := deadline - time.monotonic()) > 0:
             if not self._unsent:
                 self._hang_up()
-            self._lines.clear()
+            self.lines.clear()
             self._move(left)
         try:
             self._popen.wait(max(deadline - time.monotonic(), 0.01))
@@ -164,7 +160,7 @@ class Process:
             os.killpg(self._popen.pid, signal.SIGABRT)
         deadline = time.monotonic() + 0.2
         while self._end is None and (left := deadline - time.monotonic()) > 0:
-            self._lines.clear()
+            self.lines.clear()
             self._move(left)
 
     def log(self) -> str:
@@ -216,14 +212,14 @@ class Process:
                 lines[0] = b"".join([*self._part, lines[0]])
             self._part = [lines.pop()]
             self._size = len(self._part[0])
-            self._lines.extend(lines)
-        if self._size > MAX_LINE or (self._lines and len(self._lines[-1]) > MAX_LINE):
+            self.lines.extend(lines)
+        if self._size > MAX_LINE or (self.lines and len(self.lines[-1]) > MAX_LINE):
             self._stop(End.LONG)
 
     def _stop(self, end: End) -> None:
         self._end = end
-        if end is End.LONG and self._lines and len(self._lines[-1]) > MAX_LINE:
-            self._lines.pop()
+        if end is End.LONG and self.lines and len(self.lines[-1]) > MAX_LINE:
+            self.lines.pop()
         self._poll.unregister(self._out)
 
     def _drain(self) -> None:

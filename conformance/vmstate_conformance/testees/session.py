@@ -24,7 +24,7 @@ VERDICTS: Final = frozenset(
 )
 #: What the runner says of a testee that gave no result.
 TROUBLES: Final = frozenset({"crash", "exit", "timeout", "protocol", "resource"})
-_DECODE: Final = json.JSONDecoder().decode
+_SCAN: Final = json.JSONDecoder().raw_decode
 #: From a case and its result to a second request, or None.
 Follow = Callable[[Case, dict[str, Any]], dict[str, Any] | None]
 
@@ -125,7 +125,7 @@ class Session:
             each = asked.popleft()
             flying -= each.size
             self._served += 1
-            if not process.answered:
+            if not process.lines:
                 oldest = time.monotonic()
             if each.first is None and follow is not None:
                 request = follow(each.case, result)
@@ -239,11 +239,12 @@ class Session:
         return answer
 
     def _line(self, process: Process, deadline: float) -> dict[str, Any]:
-        line = process.receive(deadline)
+        lines = process.lines
+        line = lines.popleft() if lines else process.receive(deadline)
         if isinstance(line, End):
             raise self._ended(process, line)
         try:
-            answer = _DECODE(line.decode())
+            answer = parse(line)
         except (ValueError, RecursionError):
             raise self._trouble(process, "protocol", f"no JSON: {line[:200]!r}") from None
         if not isinstance(answer, dict):
@@ -270,6 +271,17 @@ class Session:
     def _trouble(process: Process, outcome: str, detail: str) -> Trouble:
         process.kill()
         return Trouble(outcome, detail, process.log())
+
+
+def parse(line: bytes) -> Any:
+    """Read one value. Raises `ValueError` or `RecursionError`."""
+    text = line.decode()
+    if text[:1] != "{":
+        return json.loads(text)
+    value, end = _SCAN(text)
+    if end != len(text) and not text[end:].isspace():
+        raise ValueError("more than one value")
+    return value
 
 
 def greeting() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from vmstate_conformance.testees.hello import Hello, digest
 
 ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
+_TEXT: Final = json.encoder.encode_basestring_ascii
 _KEPT: Final = 4096
 
 
@@ -23,26 +24,28 @@ class Requests:
 
     def line(self, number: int, request: Mapping[str, Any]) -> bytes:
         """Give the line that asks for `request` under an id that says nothing."""
-        parts = [f'{{"m":"run","id":{number}']
+        text = f'{{"m":"run","id":{number}'
         for key, value in request.items():
             if key == "document":
-                parts.append(self._document(value))
+                kept = self._documents.get(id(value))
+                text += self._document(value) if kept is None else kept[1]
+            elif type(value) is str:
+                text += f',"{key}":{_TEXT(value)}'
+            elif type(value) is int:
+                text += f',"{key}":{value}'
             elif key != "vmdesc" or self._vmdesc:
-                parts.append(f',"{key}":{ENCODE(value)}')
-        if request["op"] == "save" and not self._vmdesc:
-            parts.append(',"vmdesc":false')
-        parts.append("}")
-        return "".join(parts).encode()
+                text += f',"{key}":{ENCODE(value)}'
+        if not self._vmdesc and request["op"] == "save":
+            text += ',"vmdesc":false'
+        return f"{text}}}".encode()
 
     def _document(self, document: Any) -> str:
-        kept = self._documents.get(id(document))
-        if kept is None:
-            if self._static is not None and isinstance(document, dict):
-                text = f',"desc_ref":{ENCODE(self._static.get(digest(document), ""))}'
-            else:
-                text = f',"document":{ENCODE(document)}'
-            if len(self._documents) >= _KEPT:
-                self._documents.clear()
-            # The document is held with its text: its id() cannot become another's.
-            kept = self._documents[id(document)] = document, text
-        return kept[1]
+        if self._static is not None and isinstance(document, dict):
+            text = f',"desc_ref":{ENCODE(self._static.get(digest(document), ""))}'
+        else:
+            text = f',"document":{ENCODE(document)}'
+        if len(self._documents) >= _KEPT:
+            self._documents.clear()
+        # The document is held with its text: its id() cannot become another's.
+        self._documents[id(document)] = document, text
+        return text
