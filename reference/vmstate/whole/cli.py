@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any, Final
 
+_FILE: Final = "a migration stream, libvirt save image or qcow2 image; - for stdin"
 _DECODE: Final = """\
 Sections are called IDSTR#INSTANCE, and the pieces of an iterative one ram#0!start, ram#0!part[3],
 ram#0!end; fields follow as .sq[3].head and subsections as :nvme/extra.
@@ -23,7 +24,8 @@ ram#0!end; fields follow as .sq[3].head and subsections as :nvme/extra.
 def add_commands(commands: Any) -> None:
     """Add the commands to the subparsers of `vmstate`."""
     decode = _command(commands, "decode", "what a migration stream holds", _DECODE)
-    decode.add_argument("file", metavar="FILE", help="a migration stream, or - for stdin")
+    decode.add_argument("file", metavar="FILE", help=_FILE)
+    _snapshot(decode)
     decode.add_argument("--json", action="store_true", help="JSON that `encode` turns back")
     decode.add_argument(
         "--no-pages", action="store_true", help="leave the contents of RAM out of the JSON"
@@ -42,6 +44,10 @@ def add_commands(commands: Any) -> None:
     encode.add_argument("file", metavar="JSON", help="JSON of `vmstate decode --json`, or -")
     encode.add_argument("-o", "--output", metavar="FILE", default="-", help="default: stdout")
     encode.set_defaults(run=_encode)
+
+
+def _snapshot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--snapshot", metavar="NAME", help="which snapshot of a qcow2 image")
 
 
 def _command(commands: Any, name: str, text: str, epilog: str) -> argparse.ArgumentParser:

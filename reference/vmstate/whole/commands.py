@@ -47,17 +47,23 @@ def output(name: str) -> Iterator[IO[bytes]]:
         part.unlink(missing_ok=True)
 
 
-def opened(name: str, select: Callable[[str], bool] | None, *, spans: bool) -> Walker:
-    """Open a stream for a command."""
-    try:
-        return open_file(name, select=select, spans=spans)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{name}: {getattr(error, 'strerror', None) or error}") from None
+def opened(
+    name: str,
+    select: Callable[[str], bool] | None = None,
+    *,
+    spans: bool = False,
+    snapshot: str | None = None,
+) -> Walker:
+    """Open a stream for a command. Raises `InputError`."""
+    return open_file(name, select=select, spans=spans, snapshot=snapshot)
 
 
 def refuse(name: str, walker: Walker) -> None:
     """Raise the first fault of a stream as one line, if there is one."""
     faults = walker.stream.faults
+    behind = getattr(walker.stream.source, "fault", None)
+    if behind is not None and not faults:
+        raise behind
     if not faults:
         return
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
@@ -68,7 +74,7 @@ def refuse(name: str, walker: Walker) -> None:
 def decode(options: argparse.Namespace) -> int:
     """Run `vmstate decode`."""
     select = _selection(options)
-    walker = opened(options.file, select, spans=options.hex)
+    walker = opened(options.file, select, spans=options.hex, snapshot=options.snapshot)
     with output(options.output) as file:
         lines = _lines(options, walker, select)
         if options.json and not (options.field or options.section):
@@ -154,7 +160,7 @@ def _tree_lines(
             item.state = None
     if walker.spans is not None and select is None:
         yield from hex_lines(walker.data, walker.spans)
-    if select is None and walker.spans is None:
+    if select is None and walker.spans is None and walker.stream.version:
         yield from summary(walker.stream, options.file)
         yield undecoded(devices)
     elif not found and not walker.stream.faults:

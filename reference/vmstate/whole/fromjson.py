@@ -39,7 +39,7 @@ class Writer:
     def __init__(self, document: Mapping[str, Any], write: Callable[[bytes], object]) -> None:
         self.document: Final = document
         self.write: Final = write
-        self.position = 0
+        self.position = number(document, "base", 63) if "base" in document else 0
         self.footers: Final = document.get("footers")
         self.page_size: Final = number(document, "page_size", 32)
         source = document.get("vmdesc")

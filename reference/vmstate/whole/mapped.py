@@ -15,14 +15,17 @@ _PAGE: Final = 4096
 
 
 def read(
-    cursor: Cursor, block: Block, path: str, span: Callable[[str, int, int, str], None]
+    cursor: Cursor, block: Block, base: int, path: str, span: Callable[[str, int, int, str], None]
 ) -> None:
-    """Read the header of a block and step over its pages. Raises `StreamFault`."""
+    """Read the header of a block and step over its pages. Raises `StreamFault`.
+
+    Its offsets count from `base` bytes before the data; those of `Block.mapped` do not.
+    """
     at = block.mapped_at = cursor.position
     version = cursor.u32("the version of mapped-ram")
     page_size = cursor.u64("the page size of mapped-ram")
-    bitmap = cursor.u64("the offset of the bitmap")
-    pages = cursor.u64("the offset of the pages")
+    bitmap = cursor.u64("the offset of the bitmap") - base
+    pages = cursor.u64("the offset of the pages") - base
     block.mapped = (version, page_size, bitmap, pages)
     span(path + ".mapped.version", at, 4, "version")
     for i, name in enumerate(("page_size", "bitmap_offset", "pages_offset")):

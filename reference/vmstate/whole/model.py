@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -116,7 +116,7 @@ class Stream:
     missing. `footers` says whether sections have them (None: no section). `vmdesc_at` is the offset
     of its type byte, -1 without; `trailing` the offset of bytes behind all that. `faults` are what a
     loader refuses or what could not be decoded, in the order met; `notes` what is worth knowing.
-    `spans` are the leaves, if they were asked for.
+    `spans` are the leaves, if they were asked for. `source` keeps the bytes alive.
     """
 
     data: memoryview
@@ -135,7 +135,7 @@ class Stream:
     faults: list[StreamFault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     spans: list[Span] | None = None
-    close: Callable[[], None] = lambda: None
+    source: object = None
 
     @property
     def fault(self) -> StreamFault | None:

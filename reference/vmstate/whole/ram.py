@@ -38,11 +38,13 @@ class RamReader:
         blocks: dict[str, Block],
         spans: list[Span] | None = None,
         release: Callable[[int], None] = lambda position: None,
+        base: int = 0,
     ) -> None:
         self.page_size = page_size
         self.blocks: Final = blocks
         self.spans: Final = spans
         self.release: Final = release
+        self.base: Final = base
         self.shared = False  # x-ignore-shared: the list has addresses
         self.mapped = False  # mapped-ram: the list has headers, and there are no page records
         self.postcopy = False  # POSTCOPY_ADVISE came: the list may have page sizes
@@ -165,7 +167,7 @@ class RamReader:
                 block.address = cursor.u64("the address of a block")
                 self._span(where + ".address", cursor.position - 8, 8, "uint64")
             if self.mapped:
-                mapped.read(cursor, block, where, self._span)
+                mapped.read(cursor, block, self.base, where, self._span)
             if not 0 < block.used_length <= left or len(record.blocks) > _MOST_BLOCKS:
                 detail = f"block {name} of {block.used_length:#x} bytes, {left:#x} bytes to go"
                 raise _fault("ram.mem-size", at, detail)

@@ -1,81 +1,83 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a stream comes from: a file, mapped and let go behind the reading, or bytes."""
+"""Where a stream comes from: bytes, or whatever `vmstate.inputs` can open, let go behind the reading."""
 
 from __future__ import annotations
 
 import mmap
 import os
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
+from vmstate.inputs import open_stream
 from vmstate.whole.model import Stream
 from vmstate.whole.nodes import Span
 from vmstate.whole.walk import Walker
 
 #: How much of a mapped file may stay in memory behind the reading.
 _BEHIND: Final = 16 << 20
-#: A pipe is kept in memory, up to this much.
-_MOST_PIPED: Final = 4 << 30
+
+Bytes = bytes | bytearray | memoryview
 
 
-class Source:
-    """The bytes of a file as `data`; `release(position)` gives up what lies before."""
+class _Window:
+    """Gives back the pages of a mapping that have been read."""
 
-    def __init__(self, source: str | os.PathLike[str] | bytes | bytearray | memoryview) -> None:
-        self._map: mmap.mmap | None = None
-        self._released = 0
-        if isinstance(source, (bytes, bytearray, memoryview)):
-            self.data = memoryview(source)
-        elif os.fspath(source) == "-":
-            self.data = memoryview(sys.stdin.buffer.read(_MOST_PIPED))
-        else:
-            self.data = self._open(Path(source))
-
-    def _open(self, path: Path) -> memoryview:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if not size:  # a pipe, or nothing
-                return memoryview(file.read(_MOST_PIPED))
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        return memoryview(self._map)
+    def __init__(self, data: memoryview) -> None:
+        owner = data.obj
+        self.map: Final = owner if isinstance(owner, mmap.mmap) else None
+        # What is cut off a mapped file is cut off in front.
+        self.start: Final = len(self.map) - len(data) if self.map is not None else 0
+        self.released = 0
 
     def release(self, position: int) -> None:
-        """Let the system take back the pages of the file before `position`."""
-        if self._map is None or position - self._released < _BEHIND:
+        """Let the system take back what lies before an offset of the stream."""
+        if self.map is None or position - self.released < _BEHIND:
             return
-        end = position // mmap.PAGESIZE * mmap.PAGESIZE
-        self._map.madvise(mmap.MADV_DONTNEED, self._released, end - self._released)
-        self._released = end
+        end = (self.start + position) // mmap.PAGESIZE * mmap.PAGESIZE
+        start = (self.start + self.released) // mmap.PAGESIZE * mmap.PAGESIZE
+        self.map.madvise(mmap.MADV_DONTNEED, start, end - start)
+        self.released = position
 
 
 def open_file(
-    source: str | os.PathLike[str] | bytes | bytearray | memoryview,
+    source: str | os.PathLike[str] | Bytes,
     *,
     select: Callable[[str], bool] | None = None,
     spans: bool = False,
+    snapshot: str | None = None,
 ) -> Walker:
-    """Open a stream to be walked item by item. Raises `OSError` where the file cannot be read.
+    """Open a stream to be walked item by item: bytes, or the name of a file (`-`: standard input).
 
-    `select(label)` says which sections to decode; the others are framed, and stay bytes.
+    `select(label)` says which sections to decode; the others are framed, and stay bytes. `snapshot`
+    names one of a qcow2 image. Raises `vmstate.files.InputError` where the file cannot be opened.
     """
-    opened = Source(source)
     traced: list[Span] | None = [] if spans else None
-    return Walker(opened.data, select, traced, opened.release)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return Walker(memoryview(source), select, traced)
+    opened = open_stream(os.fspath(source), snapshot=snapshot)
+    whole = opened.data
+    window = _Window(whole)
+    # A snapshot may lie in the middle of its image: nothing is known of where its bytes are.
+    release = window.release if "qcow2" not in opened.format else lambda position: None
+    walker = Walker(whole, select, traced, release, opened.base)
+    walker.stream.source = opened
+    if opened.note:
+        walker.stream.notes.append(opened.note)
+    return walker
 
 
 def read_file(
-    source: str | os.PathLike[str] | bytes | bytearray | memoryview,
+    source: str | os.PathLike[str] | Bytes,
     *,
     select: Callable[[str], bool] | None = None,
     spans: bool = False,
+    snapshot: str | None = None,
 ) -> Stream:
-    """Read a whole stream. Raises `OSError` where the file cannot be read.
+    """Read a whole stream; the arguments are those of `open_file`.
 
-    What is wrong *in* the file stands in the stream's `faults`, with all that could be read beside.
+    What is wrong *in* the stream stands in its `faults`, with all that could be read beside it.
     """
-    walker = open_file(source, select=select, spans=spans)
+    walker = open_file(source, select=select, spans=spans, snapshot=snapshot)
     for _ in walker.walk():
         pass
     return walker.stream

@@ -15,8 +15,8 @@ from vmstate.whole.walk import Walker
 FORMAT: Final = "vmstate-stream 1"
 #: Pages that one line of JSON carries at most.
 _PAGES: Final = 256
-#: Bytes without meaning that one string carries.
-_RAW: Final = 1 << 22
+#: Bytes without meaning that one string carries; more are left out, and said to be.
+_RAW: Final = 1 << 28
 
 
 def write(walker: Walker, out: Callable[[str], object], *, pages: bool = True) -> None:
@@ -34,6 +34,7 @@ def write(walker: Walker, out: Callable[[str], object], *, pages: bool = True) -
             item.state = None
     out("\n],\n")
     head = header(walker.stream)
+    head["base"] = walker.ram.base
     if not pages:
         head["pages"] = False
     members = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in head.items()]
@@ -42,13 +43,14 @@ def write(walker: Walker, out: Callable[[str], object], *, pages: bool = True) -
 
 def header(stream: Stream) -> dict[str, Any]:
     """Give what stands beside the items."""
+    behind = stream.size - stream.trailing
     found: dict[str, Any] = {
         "version": stream.version,
         "page_size": stream.page_size,
         "footers": stream.footers,
         "configuration": stream.configuration,
         "vmdesc": None,
-        "trailing": bytes(stream.data[stream.trailing :]).hex(),
+        "trailing": bytes(stream.data[stream.trailing :]).hex() if behind <= _RAW else None,
         "faults": [fault_json(fault) for fault in stream.faults],
         "notes": stream.notes,
     }
@@ -96,7 +98,8 @@ def item_json(walker: Walker, item: Item, *, pages: bool = True) -> dict[str, An
         return found
     found = head_json(item)
     if item.raw:
-        found["raw"] = bytes(walker.data[item.payload : item.end]).hex()
+        size = item.end - item.payload
+        found["raw"] = bytes(walker.data[item.payload : item.end]).hex() if size <= _RAW else None
         found["why"] = item.why
         if item.state is not None:
             found["partial"] = _state(walker, item, pages=pages)
@@ -142,7 +145,7 @@ def record_json(record: Record, walker: Walker, *, pages: bool) -> Iterator[dict
         found["block"] = record.block
     data = walker.data
     if record.op == "mem-size":
-        found["blocks"] = [_block(block, data, pages=pages) for block in record.blocks]
+        found["blocks"] = [_block(block, walker, pages=pages) for block in record.blocks]
     elif record.op == "zero":
         found["count"] = record.count
     elif record.op == "xbzrle":
@@ -169,7 +172,7 @@ def _pages(
         yield one
 
 
-def _block(block: Block, data: memoryview, *, pages: bool) -> dict[str, Any]:
+def _block(block: Block, walker: Walker, *, pages: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"name": block.name, "used_length": block.used_length}
     if block.page_size is not None:
         found["page_size"] = block.page_size
@@ -177,8 +180,12 @@ def _block(block: Block, data: memoryview, *, pages: bool) -> dict[str, Any]:
         found["address"] = block.address
     if block.mapped is not None:
         names = ("version", "page_size", "bitmap_offset", "pages_offset")
-        found["mapped"] = dict(zip(names, block.mapped, strict=True))
+        base = walker.ram.base
+        version, size, bitmap, place = block.mapped
+        offsets = (version, size, bitmap + base, place + base)
+        found["mapped"] = dict(zip(names, offsets, strict=True))
         start = block.mapped_at + 28
-        end = block.mapped[3] + block.used_length if pages else block.mapped[3]
-        found["chunks"] = [[at, chunk.hex()] for at, chunk in mapped.chunks(data, start, end)]
+        end = place + block.used_length if pages else place
+        pieces = mapped.chunks(walker.data, start, end)
+        found["chunks"] = [[at + base, chunk.hex()] for at, chunk in pieces]
     return found

@@ -25,7 +25,8 @@ class Walker:
     """Reads a stream item by item; `stream` holds what is known so far.
 
     `select(label)` says which sections to decode, the others are only framed. `release(position)`
-    is told how far the reading has come.
+    is told how far the reading has come. `base` is where the data begins in the file that was
+    written, by which mapped-ram counts.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Walker:
         select: Callable[[str], bool] | None = None,
         spans: list[Span] | None = None,
         release: Callable[[int], None] = lambda position: None,
+        base: int = 0,
     ) -> None:
         self.data: Final = data
         self.stream: Final = Stream(data, len(data), spans=spans, trailing=len(data))
@@ -48,7 +50,7 @@ class Walker:
         self.delimiter: Final = Delimiter(data, known, self.started)
         self.devices: Final = Devices(data, vmdesc, self.delimiter, spans)
         page_size = vmdesc.page_size if vmdesc else 0
-        self.ram = RamReader(page_size or 4096, self.stream.blocks, spans, release)
+        self.ram = RamReader(page_size or 4096, self.stream.blocks, spans, release, base)
         self._release: Final = release
 
     def _find_vmdesc(self) -> Vmdesc | None:
