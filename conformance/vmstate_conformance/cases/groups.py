@@ -102,7 +102,8 @@ class Group:
     def document(self, name: str, path: str = "document") -> dict[str, Any]:
         """Read a document by its name. Raises `CaseError`, or `InputError` where its file is bad."""
         if name in self._documents:
-            made: dict[str, Any] = canonical_document(self._documents[name])
+            held = {key: each for key, each in self._documents[name].items() if key != "note"}
+            made: dict[str, Any] = canonical_document(held)
             return made
         file = root_of(self.source.file) / "descriptions" / f"{name}.json"
         if not _SLUG.match(name) or not file.is_file():
