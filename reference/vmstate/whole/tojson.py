@@ -186,6 +186,6 @@ def _block(block: Block, walker: Walker, *, pages: bool) -> dict[str, Any]:
         found["mapped"] = dict(zip(names, offsets, strict=True))
         start = block.mapped_at + 28
         end = place + block.used_length if pages else place
-        pieces = mapped.chunks(walker.data, start, end)
+        pieces = () if mapped.absent(block) else mapped.chunks(walker.data, start, end)
         found["chunks"] = [[at + base, chunk.hex()] for at, chunk in pieces]
     return found

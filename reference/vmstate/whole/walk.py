@@ -141,6 +141,9 @@ class Walker:
             yield item
             if isinstance(item, End):
                 return
+            if depth and isinstance(item, Command) and item.number == wire.CMD_POSTCOPY_RUN:
+                # The machine runs from here on: a package needs no EOF behind it.
+                return
             if isinstance(item, Section) and item.end == cursor.end and item.fault is not None:
                 # Nobody knows where it ended, so it has swallowed the rest.
                 return
