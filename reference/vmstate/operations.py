@@ -53,6 +53,7 @@ def perform(
 ) -> dict[str, Any]:
     """Do one operation and give its result in the shape of the case format's `observed`.
 
+    The request's `document` may be a `Document` that has been read already.
     Raises `CaseError` where the request itself is wrong; never anything else.
     """
     op = request.get("op") if isinstance(request, Mapping) else None
@@ -66,7 +67,9 @@ def perform(
         trace or Trace(recording=False),
     )
     with _deep(operation.limits.depth):
-        document = Document.from_json(request.get("document"))
+        document = request.get("document")
+        if not isinstance(document, Document):
+            document = Document.from_json(document)
         return _OPERATIONS[op](request, document, operation)
 
 
