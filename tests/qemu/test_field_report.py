@@ -8,6 +8,8 @@ have none.
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,10 +45,10 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
 def loadvm_aborts(machine: Machine) -> None:
     with pytest.raises(GoneError):
         machine.qmp.hmp("loadvm s")
-    verdict, message, signal = death(machine, late=False)
-    assert verdict == "crashed"
-    assert "!auto_alloc || *pptr == NULL" in message
-    assert signal == 6
+    verdict = death(machine, "load", time.monotonic(), late=False)
+    assert verdict.verdict == "crashed"
+    assert "!auto_alloc || *pptr == NULL" in verdict.message
+    assert verdict.signal == signal.SIGABRT
 
 
 def test_loadvm_in_the_process_that_saved_outstanding_events_aborts(

@@ -102,7 +102,8 @@ class Group:
     def document(self, name: str, path: str = "document") -> dict[str, Any]:
         """Read a document by its name. Raises `CaseError`, or `InputError` where its file is bad."""
         if name in self._documents:
-            return bare(self._documents[name])
+            made: dict[str, Any] = canonical_document(self._documents[name])
+            return made
         file = root_of(self.source.file) / "descriptions" / f"{name}.json"
         if not _SLUG.match(name) or not file.is_file():
             raise CaseError("document", path, f"there is no descriptions/{name}.json")
@@ -245,11 +246,6 @@ def _document(file: Path, _changed: int, _size: int) -> dict[str, Any]:
     source = read_json(file)
     if not isinstance(source.value, dict):
         raise source.error([], "a document is an object", "document")
-    return bare(source.value)
-
-
-def bare(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a document as testees get it, without its note."""
-    value = {key: each for key, each in document.items() if key != "note"}
+    value = {key: each for key, each in source.value.items() if key not in ("note", "name")}
     made: dict[str, Any] = canonical_document(value)
     return made

@@ -13,26 +13,29 @@ from typing import Final
 
 from vmstate_conformance.qemu.provision import QemuError, cache_dir
 
-_SOURCES: Final = Path(__file__).parent / "adapter"
+_HERE: Final = Path(__file__).parent
 _FLAGS: Final = ("-std=gnu17", "-O1", "-g", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
 
 
-def adapter() -> Path:
-    """Give the compiled adapter. Raises `QemuError` where there is no compiler, or it fails."""
+def adapter(name: str = "adapter") -> Path:
+    """Give the compiled adapter, or another library to be preloaded, from the folder of that name.
+
+    Raises `QemuError` where there is no compiler, or it fails.
+    """
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc")
     if compiler is None:
-        raise QemuError("the adapter needs a C compiler: install gcc, or set CC")
-    sources = sorted(_SOURCES.glob("*.[ch]"))
+        raise QemuError(f"the {name} needs a C compiler: install gcc, or set CC")
+    sources = sorted((_HERE / name).glob("*.[ch]"))
     asked = subprocess.run([compiler, "--version"], capture_output=True, check=False)
     digest = hashlib.sha256(asked.stdout + " ".join(_FLAGS).encode())
     for source in sources:
         digest.update(source.read_bytes())
-    built = cache_dir() / "adapter" / f"{digest.hexdigest()[:16]}.so"
+    built = cache_dir() / name / f"{digest.hexdigest()[:16]}.so"
     if built.is_file():
         return built
     built.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=built.parent) as work:
-        fresh = Path(work) / "adapter.so"
+        fresh = Path(work) / f"{name}.so"
         files = [str(source) for source in sources if source.suffix == ".c"]
         done = subprocess.run(
             [compiler, *_FLAGS, "-o", str(fresh), *files, "-ldl"],
@@ -41,6 +44,6 @@ def adapter() -> Path:
             check=False,
         )
         if done.returncode:
-            raise QemuError(f"{compiler} cannot build the adapter: {done.stderr.strip()[:500]}")
+            raise QemuError(f"{compiler} cannot build the {name}: {done.stderr.strip()[:500]}")
         fresh.rename(built)
     return built

@@ -19,6 +19,8 @@ from vmstate_conformance.qemu.provision import provision as provision_archs
 _FAILED: Final = 1
 _BAD_INPUT: Final = 2
 _BROKEN: Final = 3
+#: So many paths of a section are shown in a line.
+_SHOWN: Final = 8
 
 _QEMU = click.option("--qemu", "path", help="Your own binary; default: the provisioned one.")
 _TIMEOUT = click.option(
@@ -145,6 +147,145 @@ def feed(
             told = f": {verdict.message}" if verdict.message else ""
             click.echo(f"{stream}: {verdict.verdict}{after}{told}")
     sys.exit(_FAILED if bad else 0)
+
+
+@qemu.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE… [-- QEMU ARGUMENTS]")
+@_RECIPE
+@_ARCH
+@_QEMU
+@_TIMEOUT
+@_JSON
+def roundtrip(
+    files: tuple[str, ...],
+    *,
+    name: str | None,
+    arch: str | None,
+    path: str | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Give streams to fresh processes, migrate out again, and compare section by section.
+
+    Devices are compared by their bytes, RAM by what it holds in the end. Exit status 0: the same.
+    """
+    from vmstate_conformance.qemu.made import MadeError, machinery  # noqa: PLC0415
+    from vmstate_conformance.qemu.roundtrip import roundtrip as run  # noqa: PLC0415
+
+    streams, arguments = _split(files)
+    bad = False
+    for stream in streams:
+        try:
+            there = machinery(stream, name, arguments, path, arch)
+            trip = run(there, stream.resolve(), timeout=timeout)
+        except MadeError as error:
+            _fail(error, _BAD_INPUT)
+        except QemuError as error:
+            _fail(f"{stream}: {error}", _BROKEN)
+        bad |= trip.verdict.verdict != "accepted" or bool(trip.differences)
+        if as_json:
+            differences = [
+                {"section": each.section, "change": each.change, "paths": list(each.paths)}
+                for each in trip.differences
+            ]
+            row = {**trip.verdict.row(), "sections": trip.sections, "differences": differences}
+            click.echo(json.dumps({"file": str(stream), **row}))
+            continue
+        if trip.verdict.verdict != "accepted":
+            click.echo(f"{stream}: {trip.verdict.verdict}: {trip.verdict.message}")
+        elif not trip.differences:
+            click.echo(f"{stream}: {trip.sections} sections came back as they went in")
+        for each in trip.differences:
+            where = ", ".join(each.paths[:_SHOWN])
+            more = f" and {len(each.paths) - _SHOWN} more" if len(each.paths) > _SHOWN else ""
+            click.echo(
+                f"{stream}: {each.section} {each.change}{': ' if where else ''}{where}{more}"
+            )
+    sys.exit(_FAILED if bad else 0)
+
+
+@qemu.command()
+@click.option(
+    "--recipe",
+    "names",
+    multiple=True,
+    required=True,
+    help="The machine; given more than once, each gets its share of the time.",
+)
+@click.option("--minutes", type=click.FloatRange(0.05, 60 * 24 * 7), default=10, show_default=True)
+@click.option("-j", "jobs", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="The same gives the same mutants."
+)
+@click.option(
+    "--into",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for what is found: your own, and nobody else's yet.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0.5, 600),
+    default=6,
+    show_default=True,
+    help="Seconds after which an input hangs.",
+)
+@_QEMU
+@_JSON
+def fuzz(
+    *,
+    names: tuple[str, ...],
+    minutes: float,
+    jobs: int,
+    seed: int,
+    into: Path,
+    timeout: float,
+    path: str | None,
+    as_json: bool,
+) -> None:
+    """Change fields of real streams, load them, and see whether the real devices survive.
+
+    What does not is brought down to the one field, confirmed in a fresh process and written to the
+    folder. It may be a security problem: docs/reporting-qemu-bugs.md says whom to tell.
+    Exit status 0: nothing found.
+    """
+    from vmstate_conformance.qemu.fuzz.campaign import Plan, run, summary  # noqa: PLC0415
+    from vmstate_conformance.qemu.recipes import recipe  # noqa: PLC0415
+
+    try:
+        for name in names:
+            recipe(name)
+    except QemuError as error:
+        _fail(error, _BAD_INPUT)
+    plan = Plan(names, minutes * 60, jobs, seed, into, path, timeout)
+    tallies = []
+    try:
+        for tally in run(plan):
+            tallies.append(tally)
+            if as_json:
+                click.echo(json.dumps(tally.row()))
+                continue
+            counts = ", ".join(f"{count} {kind}" for kind, count in tally.verdicts.most_common())
+            rate = tally.inputs / tally.seconds if tally.seconds else 0
+            click.echo(f"{tally.recipe}: {tally.inputs} inputs, {rate:.0f}/s: {counts or 'none'}")
+            if tally.note:
+                click.echo(f"  {tally.note}")
+            for each in tally.found:
+                click.echo(f"  new: {each['verdict']}, {into / each['folder']}")
+    except QemuError as error:
+        _fail(error, _BROKEN)
+    except OSError as error:
+        _fail(f"{error.filename or into}: {error.strerror or error} [unwritable]", _BAD_INPUT)
+    except KeyboardInterrupt:
+        click.echo("vmstate-conformance: interrupted; what was found is kept", err=True)
+    total = summary(tallies)
+    if as_json:
+        click.echo(json.dumps({"summary": total}))
+    else:
+        click.echo(f"{total['inputs']} inputs, {total['findings']} new findings in {into}")
+    if tallies and not total["inputs"]:
+        _fail("no machine could be fuzzed", _BROKEN)
+    sys.exit(_FAILED if total["findings"] else 0)
 
 
 def _split(files: tuple[str, ...]) -> tuple[list[Path], list[str]]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import tempfile
 import time
@@ -13,6 +14,7 @@ from typing import Any, Final, Literal
 from vmstate_conformance.qemu.lines import GoneError, LateError
 from vmstate_conformance.qemu.machine import Limits, Machine
 from vmstate_conformance.qemu.provision import Qemu
+from vmstate_conformance.qemu.qmp import QmpError
 from vmstate_conformance.qemu.recipes.model import equip
 from vmstate_conformance.qemu.streams import load
 
@@ -20,7 +22,7 @@ Kind = Literal["accepted", "rejected", "crashed", "hung", "blown-up"]
 Stage = Literal["load", "reset", "cont"]
 
 _ASSERTIONS: Final = (
-    re.compile(r"ERROR:(\S+?:\d+:\S*?:? assertion failed.*)"),
+    re.compile(r"ERROR:(\S+?:\d+:.*)"),
     re.compile(r"(\S+:\d+: .*Assertion [`'].*failed\.)"),
     re.compile(r"(\S+:\d+:.*: should not be reached)"),
     re.compile(r"((?:qemu: )?hw_?error: .*|qemu: hardware error: .*)"),
@@ -50,10 +52,19 @@ class Verdict:
     """What it was doing: loading, or afterwards what it was told to do."""
     signal: int = 0
     seconds: float = 0.0
+    said: str = ""
+    """What the process printed, where it did not survive."""
 
     def row(self) -> dict[str, Any]:
-        """Give it as a JSON object."""
-        return {**asdict(self), "seconds": round(self.seconds, 3)}
+        """Give it as a JSON object, without what was printed."""
+        row = {**asdict(self), "seconds": round(self.seconds, 3)}
+        del row["said"]
+        return row
+
+    @property
+    def bad(self) -> bool:
+        """Whether the process did not survive it."""
+        return self.verdict not in {"accepted", "rejected"}
 
 
 def feed(
@@ -82,8 +93,7 @@ def feed(
                     for stage in ("cont", "reset"):
                         exercise(machine, stage, timeout)
             except (GoneError, LateError) as error:
-                kind, message, number = death(machine, late=isinstance(error, LateError))
-                return Verdict(kind, message, stage, number, time.monotonic() - started)
+                return death(machine, stage, started, late=isinstance(error, LateError))
             seconds = time.monotonic() - started
             if reason is None:
                 return Verdict("accepted", seconds=seconds)
@@ -96,30 +106,42 @@ def exercise(machine: Machine, stage: Stage, timeout: float) -> None:
         machine.qmp.execute("system_reset", timeout)
         machine.qmp.event("RESET", timeout)
     else:
-        machine.qmp.execute("cont", timeout)
+        with contextlib.suppress(QmpError):
+            machine.qmp.execute("cont", timeout)
         machine.qtest.step(10_000_000)
     machine.qmp.execute("query-status", timeout)
 
 
-def death(machine: Machine, *, late: bool) -> tuple[Kind, str, int]:
-    """Say how a process ended that no longer answers: the verdict, what is known, the signal."""
+def death(machine: Machine, stage: Stage, started: float, *, late: bool) -> Verdict:
+    """Say what became of a process that no longer answers."""
     if late:
-        return "hung", "it does not answer", 0
-    status = machine.wait(5)
+        machine.sample()
+    status = None if late else machine.wait(5)
     said = machine.said
+    kind: Kind = "crashed"
+    number = 0
     if status is None:
-        return "hung", "it closed its monitor and lives on", 0
-    if _MEMORY.search(said):
-        return "blown-up", reason(said), max(-status, 0)
-    if status < 0:
-        return "crashed", reason(said) or f"signal {-status}", -status
-    return ("crashed" if status else "rejected"), reason(said) or f"exit status {status}", 0
+        kind, message = "hung", "it does not answer"
+    elif status < 0:
+        kind = "blown-up" if _MEMORY.search(said) else "crashed"
+        number = -status
+        message = reason(said) or f"signal {number}"
+    elif stage == "load":
+        # A handler that ends the process on purpose: QEMU's older way to say no.
+        kind, message = "rejected", reason(said) or f"exit status {status}"
+    else:
+        message = f"it ends with status {status}: {reason(said)}"
+    return Verdict(kind, message, stage, number, time.monotonic() - started, said)
 
 
 def reason(said: str) -> str:
-    """Give the assertion in what a process printed, else its last line."""
-    for pattern in _ASSERTIONS:
-        if found := pattern.search(said):
-            return found[1]
-    lines = said.splitlines()
+    """Give the assertion in what a process printed, else its last line that is not ours."""
+    if asserted := assertion(said):
+        return asserted
+    lines = [line for line in said.splitlines() if line and not line.startswith("vmstate-")]
     return _NOISE.sub("", lines[-1]) if lines else ""
+
+
+def assertion(said: str) -> str:
+    """Give the assertion in what a process printed, empty where there is none."""
+    return next((found[1] for each in _ASSERTIONS if (found := each.search(said))), "")

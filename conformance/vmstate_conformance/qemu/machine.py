@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,12 @@ from vmstate_conformance.qemu.qtest import Qtest
 
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
+#: The clock is the virtual one, which stands still, and chance is none: a machine's stream is always
+#: the same, but for the offsets of the host's clocks in the section `timer`.
+_COMMON: Final = (
+    *("-display", "none", "-no-shutdown", "-accel", "qtest"),
+    *("-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"),
+)
 _GRACE: Final = 1.0
 
 
@@ -35,6 +42,8 @@ class Limits:
 
     memory: int = 8 << 30
     """Bytes of address space."""
+    growth: int | None = None
+    """Bytes of address space beyond what it has when the monitor greets; None: `memory` alone."""
     start: float = 30
     """Seconds until the monitor greets."""
 
@@ -60,7 +69,7 @@ class Machine:
         monitor, theirs = socket.socketpair()
         bus, far = socket.socketpair()
         command = qemu.command(
-            *("-display", "none", "-accel", "qtest", *arguments),
+            *(*_COMMON, *arguments),
             *("-chardev", f"socket,id=vmstate-monitor,fd={theirs.fileno()}"),
             *("-qmp", "chardev:vmstate-monitor"),
             *("-chardev", f"socket,id=vmstate-qtest,fd={far.fileno()}"),
@@ -96,6 +105,8 @@ class Machine:
             self.close()
             said = self.said or ("it says nothing; is it QEMU?" if late else str(error))
             raise QemuError(f"{qemu.binary}: does not start: {said}") from None
+        if limits.growth is not None:
+            self.bound(limits.growth)
 
     @property
     def pid(self) -> int:
@@ -104,10 +115,10 @@ class Machine:
 
     @property
     def said(self) -> str:
-        """What it printed: the last 4000 characters."""
+        """What it printed: the last 32 KiB."""
         with contextlib.suppress(ValueError):
             size = self._log.seek(0, os.SEEK_END)
-            self._log.seek(max(size - 4000, 0))
+            self._log.seek(max(size - (32 << 10), 0))
             self._said = self._log.read().decode(errors="replace").strip()
         return self._said
 
@@ -122,6 +133,20 @@ class Machine:
             return self._popen.wait(timeout)
         except subprocess.TimeoutExpired:
             return None
+
+    def sample(self) -> None:
+        """Let a process that has our fault reporter say, three times, where it is; others ignore it."""
+        for _ in range(3):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGURG)
+            time.sleep(0.1)
+
+    def bound(self, memory: int) -> None:
+        """Let it use so many bytes of address space beyond what it has used at most."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii", errors="replace")
+        peak = next((int(line.split()[1]) for line in status.splitlines() if "VmPeak" in line), 0)
+        limit = (peak << 10) + memory
+        resource.prlimit(self.pid, resource.RLIMIT_AS, (limit, limit))
 
     def close(self) -> None:
         """End the process and all that it started."""
@@ -145,12 +170,17 @@ class Machine:
         self.close()
 
 
+def die_with_parent() -> None:
+    """Let the kernel kill this process when the thread that started it ends."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 def _prepare(memory: int) -> Callable[[], None]:
     """Give what the child does before it becomes QEMU: bounds, and an end with its parent's."""
     parent = os.getpid()
 
     def prepare() -> None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        die_with_parent()
         if os.getppid() != parent:
             os._exit(1)
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

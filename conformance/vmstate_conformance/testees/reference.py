@@ -26,7 +26,7 @@ HELLO: Final = {
     "profiles": list(PROFILES),
     "descriptions": "dynamic",
     "caps": {
-        "ops": ["check", "save", "load", "stream", "savevm"],
+        "ops": ["check", "save", "load"],
         "infos": list(INFOS),
         "flags": list(FLAGS),
         "vmdesc": True,
@@ -36,17 +36,7 @@ HELLO: Final = {
     },
     "window": 8,
 }
-_INPUTS: Final = (
-    "op",
-    "document",
-    "destination",
-    "state",
-    "version_id",
-    "stream",
-    "vmdesc",
-    "devices",
-    "machine",
-)
+_INPUTS: Final = ("op", "document", "destination", "state", "version_id", "stream", "vmdesc")
 
 
 class Reference:
