@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Memory for cases. Each block is a mapping of its own that ends at a guard page, so that reading or
+ * Memory for cases. Each block is a mapping of its own that ends at guard pages, so that reading or
  * writing one byte too far faults at once; what lies before it is a guard page too. Fresh memory is zero.
  *
  * GLib's allocation functions are interposed. While a case runs, what the engine asks for comes from here;
@@ -13,7 +13,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { PAGE = 4096, MOST = 1 << 17, DUMPED = 1 << 20 };
+/* The guards are as wide as strides of real descriptions are, so that none steps over one. */
+enum { PAGE = 4096, GUARD = 1 << 20, MOST = 1 << 17, DUMPED = 1 << 20 };
 
 /* As the case format has it: so much in one block is more than any machine gives. */
 #define TOO_MUCH ((size_t)1 << 46)
@@ -41,13 +42,13 @@ void *block_new(size_t size, bool made)
         die("oom", "more blocks than the adapter keeps");
     }
     size_t inner = (size + PAGE - 1) / PAGE * PAGE;
-    size_t mapped = inner + 2 * PAGE;
+    size_t mapped = inner + 2 * GUARD;
     char *map = mmap(NULL, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (map == MAP_FAILED || (inner && mprotect(map + PAGE, inner, PROT_READ | PROT_WRITE))) {
+    if (map == MAP_FAILED || (inner && mprotect(map + GUARD, inner, PROT_READ | PROT_WRITE))) {
         die("oom", "the kernel gives no more memory");
     }
     Block *block = &blocks[count++];
-    *block = (Block){map + PAGE + inner - size, map, size, mapped, made, false};
+    *block = (Block){map + GUARD + inner - size, map, size, mapped, made, false};
     return block->base;
 }
 
@@ -90,8 +91,8 @@ static void put_bytes(FILE *out, const char *bytes, size_t size)
 static void put_parts(FILE *out, const Block *block)
 {
     static unsigned char resident[1 << 20];
-    char *first = block->map + PAGE;
-    size_t pages = (block->mapped - 2 * PAGE) / PAGE;
+    char *first = block->map + GUARD;
+    size_t pages = (block->mapped - 2 * GUARD) / PAGE;
     pages = pages < sizeof resident ? pages : sizeof resident;
     if (mincore(first, pages * PAGE, resident)) {
         return;
