@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from vmstate.description import VMStateField
-from vmstate.errors import Abort, Reject, assertion
+from vmstate.errors import EIO, Abort, Reject, assertion, out_of_bounds
 from vmstate.extent import U64, int32, int64
 from vmstate.info import Info
 
@@ -165,3 +165,17 @@ class PtrMarker(Info):
     @staticmethod
     def _unreachable(function: str) -> Abort:
         return assertion(function, "code should not be reached", "unexpected-valid-marker")
+
+
+@dataclass(frozen=True, slots=True)
+class Fd(Info):
+    """A file descriptor, which travels beside the bytes: a channel of bytes carries none. [INFO-FD-2]"""
+
+    def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
+        """Refuse before anything is read, and without a word of why."""
+        loader.stream.set_error(EIO)
+        raise failed("")
+
+    def save(self, saver: Saver, element: int, size: int, field: VMStateField) -> None:
+        """Fail without an error object, which the core then puts its prefix on."""
+        raise out_of_bounds("read through a wild pointer")

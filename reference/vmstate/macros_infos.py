@@ -10,6 +10,7 @@ __all__ = [
     "vmstate_info_bool",
     "vmstate_info_buffer",
     "vmstate_info_cpudouble",
+    "vmstate_info_fd",
     "vmstate_info_g_byte_array",
     "vmstate_info_gtree",
     "vmstate_info_int8",
@@ -51,6 +52,7 @@ vmstate_info_uint64_equal: Final = "uint64_equal"
 vmstate_info_int32_le: Final = "int32_le"
 vmstate_info_cpudouble: Final = "cpudouble"
 vmstate_info_timer: Final = "timer"
+vmstate_info_fd: Final = "fd"
 vmstate_info_buffer: Final = "buffer"
 vmstate_info_unused_buffer: Final = "unused_buffer"
 vmstate_info_bitmap: Final = "bitmap"

@@ -31,6 +31,7 @@ from vmstate.macros_fields import (
 from vmstate.macros_infos import (
     vmstate_info_bool,
     vmstate_info_cpudouble,
+    vmstate_info_fd,
     vmstate_info_int8,
     vmstate_info_int16,
     vmstate_info_int32,
@@ -58,6 +59,9 @@ __all__ = [
     "VMSTATE_BOOL_V",
     "VMSTATE_CPUDOUBLE_ARRAY",
     "VMSTATE_CPUDOUBLE_ARRAY_V",
+    "VMSTATE_FD",
+    "VMSTATE_FD_TEST",
+    "VMSTATE_FD_V",
     "VMSTATE_INT8",
     "VMSTATE_INT8_TEST",
     "VMSTATE_INT8_V",
@@ -245,6 +249,9 @@ VMSTATE_UINT64_EQUAL, VMSTATE_UINT64_EQUAL_V = _single(vmstate_info_uint64_equal
 VMSTATE_INT32_POSITIVE_LE = _single(vmstate_info_int32_le, int32_t)[0]
 
 VMSTATE_TIMER, VMSTATE_TIMER_V = _single(vmstate_info_timer, QEMUTimer)[:2]
+
+# A descriptor, which travels beside the bytes.
+VMSTATE_FD, VMSTATE_FD_V, VMSTATE_FD_TEST = _single(vmstate_info_fd, int32_t)
 
 
 def VMSTATE_TIMER_PTR_V(field: str, state: CStruct, version: int) -> FieldSpec:  # noqa: N802

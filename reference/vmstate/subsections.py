@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vmstate.description import VMStateDescription
-from vmstate.errors import Reject
+from vmstate.errors import Reject, out_of_bounds
 
 if TYPE_CHECKING:
     from vmstate.load import Loader
@@ -50,6 +50,8 @@ def load_subsections(loader: Loader, vmsd: VMStateDescription, opaque: int) -> N
         try:
             loader.load_vmsd(found, opaque, version_id)  # into the same object [SUB-LOAD-10]
         except Reject as reject:
+            if not reject.message:  # no error object to put the prefix on [INFO-FD-2]
+                raise out_of_bounds("read through a wild pointer") from None
             reject.message = (
                 f"Loading VM subsection '{shown}' in '{vmsd.name}' failed: {reject.message}"
             )

@@ -76,3 +76,24 @@ def test_but_its_version_is_compared_first() -> None:
     source = document([{**field, "exists": {"const": True}}], [member("t", 0, tree)], 8)
 
     assert perform(load(source, {"t": []}, "0000000000"))["error"] == "version-too-new"
+
+
+def with_fd(**root: Any) -> dict[str, Any]:
+    fields = [single("g", "int32", 4, 4)] if root else [single("f", "fd", 0, 4)]
+    members = [member("f", 0, "int32"), member("g", 4, "int32")]
+    sub = {"struct": "Dev", "version_id": 1, "fields": [single("f", "fd", 0, 4)]}
+    return document(fields, members, 8, descriptions={"dev/f": sub}, **root)
+
+
+def test_an_fd_is_refused_unread_where_bytes_are_all_there_is() -> None:
+    result = perform(load(with_fd(), {"f": "5", "g": "6"}, "2000"))
+
+    assert (result["verdict"], result["consumed"], result["stream_error"]) == ("reject", 0, -5)
+
+
+def test_without_a_word_which_kills_whoever_puts_words_in_front() -> None:
+    wire = "00000001" + "05056465762f6600000001" + "2000"
+    below = with_fd(subsections=["dev/f"])
+
+    assert perform(load(below, {"f": "5", "g": "6"}, wire))["abort"] == "memory"
+    assert perform(save(with_fd(), {"f": "5", "g": "6"}))["abort"] == "memory"
