@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -29,6 +30,8 @@ _KEYS: Final = {
     "save": _COMMON | {"state", "vmdesc"},
     "load": _COMMON | {"destination", "version_id", "stream"},
 }
+#: The operations on whole streams, whose module is loaded when one is asked for.
+_CONTAINER: Final = ("stream", "savevm")
 #: Python frames that one description inside another may take.
 _FRAMES: Final = 16
 
@@ -53,12 +56,15 @@ def perform(
 ) -> dict[str, Any]:
     """Do one operation and give its result in the shape of the case format's `observed`.
 
+    The request's `document` may be a `Document` that has been read already.
     Raises `CaseError` where the request itself is wrong; never anything else.
     """
     op = request.get("op") if isinstance(request, Mapping) else None
-    if not isinstance(op, str) or op not in _KEYS:
-        raise CaseError("op", "op", f"{brief(op)} is none of check, save, load")
-    mapping(request, "request", _KEYS[op])
+    if not isinstance(op, str) or op not in (*_KEYS, *_CONTAINER):
+        known = ", ".join((*_KEYS, *_CONTAINER))
+        raise CaseError("op", "op", f"{brief(op)} is none of {known}")
+    whole = importlib.import_module("vmstate.container.operations") if op in _CONTAINER else None
+    mapping(request, "request", whole.KEYS[op] if whole else _KEYS[op])
     operation = Operation(
         _named(DIALECTS, dialect, "dialect"),
         chosen := _named(PROFILES, profile, "profile"),
@@ -66,8 +72,12 @@ def perform(
         trace or Trace(recording=False),
     )
     with _deep(operation.limits.depth):
-        document = Document.from_json(request.get("document"))
-        return _OPERATIONS[op](request, document, operation)
+        document = request.get("document")
+        if not isinstance(document, Document):
+            document = Document.from_json(document)
+        run = whole.run if whole else _OPERATIONS[op]
+        result: dict[str, Any] = run(request, document, operation)
+        return result
 
 
 def _check(_request: Mapping[str, Any], document: Document, operation: Operation) -> dict[str, Any]:
@@ -77,7 +87,7 @@ def _check(_request: Mapping[str, Any], document: Document, operation: Operation
         return {"verdict": "invalid", "rule": broken.error, "message": broken.message}
     except Abort as abort:
         if operation.profile.aborts:
-            return _aborted(abort, operation.trace)
+            return aborted(abort, operation.trace)
         return {"verdict": "invalid", "rule": abort.error, "message": abort.message}
     return {"verdict": "valid"}
 
@@ -98,11 +108,11 @@ def _save(request: Mapping[str, Any], document: Document, operation: Operation) 
         if vmdesc is not None:
             vmdesc.end_object()
     except Reject as reject:
-        return _failed("error", reject, operation.trace)
+        return failed("error", reject, operation.trace)
     except Abort as abort:
         if operation.profile.aborts:
-            return _aborted(abort, operation.trace)
-        return _failed("error", abort, operation.trace)
+            return aborted(abort, operation.trace)
+        return failed("error", abort, operation.trace)
     result = {"verdict": "ok", "stream": stream.data.hex()}
     return result if vmdesc is None else {**result, "vmdesc": vmdesc.text()}
 
@@ -118,12 +128,12 @@ def _load(request: Mapping[str, Any], document: Document, operation: Operation) 
     try:
         loader.load_vmsd(document.root, root, version_id)
     except Reject as reject:
-        result = _failed("reject", reject, operation.trace)
+        result = failed("reject", reject, operation.trace)
     except Abort as abort:
         if operation.profile.aborts:
-            return _aborted(abort, operation.trace)
+            return aborted(abort, operation.trace)
         stream.set_error(EINVAL)
-        result = _failed("reject", abort, operation.trace)
+        result = failed("reject", abort, operation.trace)
     return {
         **result,
         "state": Reader(document.layout, heap).value(StructRef(document.root.struct), root),
@@ -145,9 +155,9 @@ def _write(document: Document, heap: Heap, state: object, path: str) -> int:
         raise CaseError("too-large", path, abort.message) from None
 
 
-def heap_report(heap: Heap, root: int) -> dict[str, Any]:
+def heap_report(heap: Heap, *roots: int) -> dict[str, Any]:
     """Count what the load made and what nothing reaches any more, and name the latter. [HEAP-LEAK-1]"""
-    reached = heap.reachable(root)
+    reached = set().union(*(heap.reachable(root) for root in roots))
     leaks = [block for block in heap.blocks() if block not in reached]
     report: dict[str, Any] = {
         # GLib's own memory is nobody's business: when it moves depends on GLib [HEAP-ALLOC-1]
@@ -162,12 +172,14 @@ def heap_report(heap: Heap, root: int) -> dict[str, Any]:
     return report
 
 
-def _failed(verdict: str, outcome: Reject | Abort, trace: Trace) -> dict[str, Any]:
+def failed(verdict: str, outcome: Reject | Abort, trace: Trace) -> dict[str, Any]:
+    """Give the result of a refusal."""
     result = {"verdict": verdict, "error": outcome.error, "message": outcome.message}
     return {**result, "path": trace.path()}
 
 
-def _aborted(abort: Abort, trace: Trace) -> dict[str, Any]:
+def aborted(abort: Abort, trace: Trace) -> dict[str, Any]:
+    """Give the result of QEMU's death."""
     result = {"verdict": "abort", "abort": abort.kind, "error": abort.error}
     return {**result, "message": abort.message, "path": trace.path()}
 

@@ -142,6 +142,24 @@ def fmt(root: Path, *, check: bool) -> None:
 
 
 @case.command()
+@_ENGINE
+@click.pass_obj
+def lint(root: Path, *, engine: bool) -> None:
+    """Prove what can be proved about every case."""
+    from vmstate_conformance.cases.lint import lint as lint_corpus  # noqa: PLC0415
+
+    count = 0
+    try:
+        for finding in lint_corpus(root, engine=engine):
+            click.echo(finding, err=True)
+            count += 1
+    except InputError as error:
+        _fail(error)
+    click.echo("clean" if not count else f"{count} findings")
+    sys.exit(_REFUSED if count else 0)
+
+
+@case.command()
 @click.argument("identity", metavar="ID")
 @click.pass_obj
 def dump(root: Path, identity: str) -> None:
@@ -176,7 +194,7 @@ def _add(root: Path, source: str, *, engine: bool, replace: bool) -> None:
 def _add_drafts(root: Path, drafts: list[tuple[str, Any]], *, engine: bool, replace: bool) -> None:
     from vmstate_conformance.cases.draft import Adder, RefusedError  # noqa: PLC0415
     from vmstate_conformance.cases.store import Corpus  # noqa: PLC0415
-    from vmstate_conformance.cases.upkeep import update_manifest  # noqa: PLC0415
+    from vmstate_conformance.cases.upkeep import refresh  # noqa: PLC0415
     from vmstate_conformance.cases.witness import engine as start  # noqa: PLC0415
 
     corpus = Corpus(root)
@@ -192,7 +210,7 @@ def _add_drafts(root: Path, drafts: list[tuple[str, Any]], *, engine: bool, repl
                     click.echo(f"{where}: {error}", err=True)
                     refused += 1
         corpus.write()
-        update_manifest(root)
+        list(refresh(root))
     except InputError as error:
         _fail(error)
     verb = "revised" if replace else "added"

@@ -15,7 +15,7 @@ from vmstate_conformance.cases.canonical import canonical_document, canonical_st
 from vmstate_conformance.cases.expectation import OPEN, PROFILES, choose, for_grader
 from vmstate_conformance.cases.families import exceptions, members
 from vmstate_conformance.cases.filling import Variant, annotated, fill, merge, resave
-from vmstate_conformance.cases.groups import DIALECTS, Group, make_request
+from vmstate_conformance.cases.groups import DIALECTS, Group, bare, make_request
 from vmstate_conformance.cases.model import Case, InputError
 from vmstate_conformance.cases.mutation import mutate
 from vmstate_conformance.cases.store import Corpus
@@ -112,10 +112,9 @@ class Adder:
 
         document = canonical_document(document)
         known = self.corpus.document(name)
-        bare = {key: value for key, value in document.items() if key != "note"}
         if known is None:
             self.corpus.add_document(name, document)
-        elif canonical_document(known) != bare:
+        elif bare(known) != bare(document):
             raise CaseError("document", "document_name", f"'{name}' is another document already")
         entry["document"] = name
         return name

@@ -102,8 +102,7 @@ class Group:
     def document(self, name: str, path: str = "document") -> dict[str, Any]:
         """Read a document by its name. Raises `CaseError`, or `InputError` where its file is bad."""
         if name in self._documents:
-            made: dict[str, Any] = canonical_document(self._documents[name])
-            return made
+            return bare(self._documents[name])
         file = root_of(self.source.file) / "descriptions" / f"{name}.json"
         if not _SLUG.match(name) or not file.is_file():
             raise CaseError("document", path, f"there is no descriptions/{name}.json")
@@ -246,6 +245,11 @@ def _document(file: Path, _changed: int, _size: int) -> dict[str, Any]:
     source = read_json(file)
     if not isinstance(source.value, dict):
         raise source.error([], "a document is an object", "document")
-    value = {key: each for key, each in source.value.items() if key not in ("note", "name")}
+    return bare(source.value)
+
+
+def bare(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a document as testees get it, without its note."""
+    value = {key: each for key, each in document.items() if key != "note"}
     made: dict[str, Any] = canonical_document(value)
     return made

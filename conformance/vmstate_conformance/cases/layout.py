@@ -32,6 +32,7 @@ _CASE: Final = [
     "flags",
     "derived",
     "alone",
+    "faults",
     "dialects",
     "op",
     "document",
@@ -115,8 +116,13 @@ def order(value: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
 
 
 def canonical_group(group: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a group with all keys in order; values stay."""
+    """Give a group with all keys in order and without the flags that nothing uses."""
     out = order(group, _GROUP)
+    entries = [*group.get("cases", []), *group.get("families", [])]
+    used = {flag for each in entries for flag in each.get("flags", [])}
+    out["flags"] = {key: value for key, value in group.get("flags", {}).items() if key in used}
+    if not out["flags"]:
+        del out["flags"]
     out["cases"] = [_case(each, _CASE) for each in group.get("cases", [])]
     if group.get("families"):
         out["families"] = [_case(each, _FAMILY) for each in group["families"]]

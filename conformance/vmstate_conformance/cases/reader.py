@@ -172,7 +172,8 @@ def _expectations(
         dialects = result.pop("dialects", None)
         if not isinstance(dialects, list) or not all(isinstance(one, str) for one in dialects):
             raise InputError(f"{where}: dialects are a list of strings [dialect]")
-        if result.get("verdict") not in VERDICTS[op]:
+        verdict = result.get("verdict")
+        if not isinstance(verdict, str) or verdict not in VERDICTS[op]:
             raise InputError(f"{where}: the verdict is none of {op}'s [verdict]")
         result = canonical_result(result)
         for dialect in dialects:

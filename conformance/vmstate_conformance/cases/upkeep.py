@@ -47,8 +47,6 @@ def json_files(root: Path) -> Iterator[Path]:
 
 def format_corpus(root: Path, *, write: bool) -> Iterator[Path]:
     """Bring all files into their form; give those that change. Raises `InputError`."""
-    from vmstate_conformance.clauses import update as update_clauses  # noqa: PLC0415 - a cycle
-
     for file in json_files(root):
         source = read_json(file)
         if not isinstance(source.value, dict):
@@ -58,26 +56,25 @@ def format_corpus(root: Path, *, write: bool) -> Iterator[Path]:
             if write:
                 _write(file, wanted)
             yield file
+    yield from refresh(root, write=write)
+
+
+def refresh(root: Path, *, write: bool = True) -> Iterator[Path]:
+    """Write what is derived from the cases anew: clauses, links, manifest. Raises `InputError`."""
+    from vmstate_conformance.clauses import update as update_clauses  # noqa: PLC0415 - a cycle
+
     cases = list(read_cases([root]))
     yield from update_clauses(root, cases, write=write)
-    yield from update_manifest(root, cases, write=write)
-
-
-def update_manifest(
-    root: Path, cases: list[Case] | None = None, *, write: bool = True
-) -> list[Path]:
-    """Write the manifest anew where it is out of date. Raises `InputError`."""
     file = root / MANIFEST
-    wanted = text(manifest(root, list(read_cases([root])) if cases is None else cases))
+    wanted = text(manifest(root, cases))
     try:
         held = file.read_text(encoding="utf-8")
     except OSError:
         held = ""
-    if held == wanted:
-        return []
-    if write:
-        _write(file, wanted)
-    return [file]
+    if held != wanted:
+        if write:
+            _write(file, wanted)
+        yield file
 
 
 def manifest(root: Path, cases: list[Case]) -> dict[str, Any]:
@@ -129,7 +126,7 @@ def retire(root: Path, identity: str, why: str, by: str | None) -> list[Path]:
     corpus.changed(name)
     files = corpus.write()
     _write(stones, text(dict(sorted(buried.items()))))
-    return [*files, stones, *update_manifest(root)]
+    return [*files, stones, *refresh(root)]
 
 
 def _write(file: Path, content: str) -> None:

@@ -9,11 +9,13 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from vmstate_conformance.qemu.machine import Machine
+from vmstate_conformance.qemu.pair import migrate
 from vmstate_conformance.qemu.provision import ARCHS, Qemu, QemuError, find
 from vmstate_conformance.qemu.recipes.model import Recipe, equip
 from vmstate_conformance.qemu.streams import save, savevm, vmdesc
@@ -72,18 +74,37 @@ def harvest(recipe: Recipe, qemu: Qemu) -> Harvest:
         arguments = equip(recipe.arguments, folder)
         with Machine(qemu, arguments, arch=recipe.arch) as machine:
             recipe.steps(machine)
-            if recipe.via == "savevm":
-                stream = savevm(machine, folder / "disk.qcow2")
-            else:
-                save(
-                    machine,
-                    folder / STREAM,
-                    capabilities=recipe.capabilities,
-                    parameters=recipe.parameters,
-                    meanwhile=recipe.meanwhile,
-                )
-                stream = (folder / STREAM).read_bytes()
+            stream = _stream(recipe, qemu, machine, arguments, folder)
             return Harvest(recipe, machine.version, stream, vmdesc(stream))
+
+
+def _stream(
+    recipe: Recipe, qemu: Qemu, machine: Machine, arguments: Sequence[str], folder: Path
+) -> bytes:
+    if recipe.via == "savevm":
+        return savevm(machine, folder / "disk.qcow2")
+    if recipe.via in {"pair", "postcopy"}:
+        with Machine(qemu, [*arguments, "-incoming", "defer"], arch=recipe.arch) as target:
+            return migrate(
+                machine,
+                target,
+                folder,
+                capabilities=recipe.capabilities,
+                parameters=recipe.parameters,
+                postcopy=recipe.via == "postcopy",
+            )[0]
+    path = folder / STREAM
+    if recipe.via == "devices":
+        machine.qmp.execute("xen-save-devices-state", filename=str(path))
+    else:
+        save(
+            machine,
+            path,
+            capabilities=recipe.capabilities,
+            parameters=recipe.parameters,
+            meanwhile=recipe.meanwhile,
+        )
+    return path.read_bytes()
 
 
 def keep(found: Harvest, qemu: Qemu, into: Path) -> Path:

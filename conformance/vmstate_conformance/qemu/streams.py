@@ -33,7 +33,7 @@ def save(
 
     Raises `QemuError` where QEMU refuses, fails or dies.
     """
-    _prepare(machine, capabilities, parameters)
+    prepare(machine, capabilities, parameters)
     if meanwhile is None:
         machine.qmp.execute("stop")
     machine.qmp.execute("migrate", timeout, uri=f"file:{path}")
@@ -61,7 +61,7 @@ def load(
     Gives QEMU's reason where it rejects, None where it accepts. Raises `GoneError` where it dies,
     `LateError` where it does not come to an end.
     """
-    _prepare(machine, capabilities, None)
+    prepare(machine, capabilities, None)
     try:
         machine.qmp.execute("migrate-incoming", timeout, uri=f"file:{path}", exit_on_error=False)
     except QmpError as error:
@@ -85,9 +85,10 @@ def vmdesc(stream: bytes) -> dict[str, Any] | None:
     return None
 
 
-def _prepare(
+def prepare(
     machine: Machine, capabilities: Sequence[str], parameters: Mapping[str, int | str] | None
 ) -> None:
+    """Switch capabilities on and set parameters before a migration, on either side."""
     wanted = [{"capability": each, "state": True} for each in ("events", *capabilities)]
     machine.qmp.execute("migrate-set-capabilities", capabilities=wanted)
     if parameters:

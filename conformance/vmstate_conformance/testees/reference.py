@@ -26,7 +26,7 @@ HELLO: Final = {
     "profiles": list(PROFILES),
     "descriptions": "dynamic",
     "caps": {
-        "ops": ["check", "save", "load"],
+        "ops": ["check", "save", "load", "stream", "savevm"],
         "infos": list(INFOS),
         "flags": list(FLAGS),
         "vmdesc": True,
@@ -36,7 +36,17 @@ HELLO: Final = {
     },
     "window": 8,
 }
-_INPUTS: Final = ("op", "document", "destination", "state", "version_id", "stream", "vmdesc")
+_INPUTS: Final = (
+    "op",
+    "document",
+    "destination",
+    "state",
+    "version_id",
+    "stream",
+    "vmdesc",
+    "devices",
+    "machine",
+)
 
 
 class Reference:

@@ -77,5 +77,8 @@ def text(data: memoryview | bytes) -> str:
 
 
 def untext(string: str) -> bytes:
-    """Turn a string of `text` back into its bytes."""
-    return string.encode("utf-8", "surrogateescape")
+    """Turn a string of `text` back into its bytes. Raises `StreamFault` where it is none of those."""
+    try:
+        return string.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise StreamFault("bad-value", 0, "a lone surrogate is no text") from None

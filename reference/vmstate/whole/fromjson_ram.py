@@ -89,6 +89,8 @@ def _block(block: dict[str, Any], put: Put, position: Callable[[], int]) -> None
     for key in ("page_size", "bitmap_offset", "pages_offset"):
         out += header[key].to_bytes(8, "big")
     put(bytes(out))
+    if not header["pages_offset"]:
+        return
     for at, chunk in block["chunks"]:
         _fill(at - position(), put)
         put(unhex(chunk))

@@ -59,6 +59,7 @@ class Tree:
     def decode(self, reader: Reader) -> list[Any]:
         """Read the tree as a list of [key, value]."""
         at = reader.need(4)
+        reader.leaf(at, 4, "count")
         declared = int.from_bytes(reader.data[at : at + 4], "big")
         keyed = declared > 0 and len(self.layouts) == 2 * declared
         if len(self.layouts) not in {declared, 2 * declared}:

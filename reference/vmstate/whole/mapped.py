@@ -34,6 +34,20 @@ def read(
         raise StreamFault("ram.mapped", at, f"mapped-ram header of version {version}")
     if page_size < 1024 or page_size & (page_size - 1):
         raise StreamFault("ram.mapped", at + 4, f"page size {page_size}")
+    if not absent(block):
+        _region(cursor, block, at, path, span)
+
+
+def absent(block: Block) -> bool:
+    """Whether the block has a header only: both sides share its memory, and the offsets are 0."""
+    return block.mapped is not None and block.mapped[3] < block.mapped_at
+
+
+def _region(
+    cursor: Cursor, block: Block, at: int, path: str, span: Callable[[str, int, int, str], None]
+) -> None:
+    assert block.mapped is not None
+    _, _, bitmap, pages = block.mapped
     end = pages + block.used_length
     size = bitmap_size(block)
     if not cursor.position <= bitmap <= bitmap + size <= pages or end > cursor.end:
@@ -59,6 +73,8 @@ def present(block: Block, data: memoryview) -> Iterator[tuple[int, int]]:
     The bitmap is of longs of the host that wrote it, which was little-endian.
     """
     assert block.mapped is not None
+    if absent(block):
+        return
     at = block.mapped[2]
     bits = int.from_bytes(data[at : at + bitmap_size(block)], "little")
     pages = -(-block.used_length // block.mapped[1])

@@ -52,7 +52,8 @@ SCALARS: Final = MappingProxyType(
 )
 _NUMBERS: Final = MappingProxyType({kind: Scalar(code, kind) for kind, code in SCALARS.items()})
 _RAW: Final = frozenset({"buffer", "unused_buffer", "bitmap", "fd"})
-_MARKERS: Final = frozenset({"ptr-marker", "nullptr"})
+#: A tuple: what is looked for in it may be anything that JSON holds.
+_MARKERS: Final = ("ptr-marker", "nullptr")
 #: Structs inside each other; QEMU's have a dozen.
 DEEPEST: Final = 100
 _BY_SIZE: Final = MappingProxyType({1: "B", 2: "H", 4: "I", 8: "Q"})

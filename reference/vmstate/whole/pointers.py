@@ -43,11 +43,12 @@ class Entry:
 class Group:
     """All entries of one array."""
 
-    __slots__ = ("entries", "markers", "size")
+    __slots__ = ("auto", "entries", "markers", "size")
 
     def __init__(self, entries: list[Entry]) -> None:
         self.entries: Final = entries
         self.markers: Final = sum(entry.run for entry in entries if entry.node is None)
+        self.auto = self._auto_length()
         self.size = sum(run * (e.node.size if e.node else 1) for e, run in self._runs(0))
 
     def _runs(self, reading: int) -> list[tuple[Entry, int]]:
@@ -85,7 +86,9 @@ class Group:
                     )
                 if entry.node is None:
                     paired = self._markers(reader, run, out)
-                    if paired and (at + 1 == len(runs) or runs[at + 1][0].node is None):
+                    # Where a valid marker stands, each element has one, and its own entry.
+                    dangling = at + 1 == len(runs) or runs[at + 1][0].node is None
+                    if paired and (dangling or self.auto < 0):
                         raise _bad(reader.position - 1, VALID)
                 elif paired:
                     self._paired(entry.node, reader, out)
@@ -127,7 +130,7 @@ class Group:
         """Write the list. Elements of AUTO_ALLOC may turn from NULL to an object and back."""
         expect_list(value)
         objects = [entry.node for entry in self.entries if entry.node is not None]
-        if self.markers and len(value) == self._auto_length():
+        if self.markers and len(value) == self.auto:
             self._encode_auto(value, objects, out)
             return
         nodes = [e.node for e, run in self._described(len(value)) for _ in range(run)]

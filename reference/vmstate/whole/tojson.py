@@ -56,9 +56,15 @@ def header(stream: Stream) -> dict[str, Any]:
     }
     if stream.vmdesc is not None:
         found["vmdesc"] = stream.vmdesc.text
-        if stream.vmdesc_at < 0 or stream.trailing <= stream.vmdesc_at:
+        if not _in_place(stream):
             found["vmdesc_in_trailing"] = True
     return found
+
+
+def _in_place(stream: Stream) -> bool:
+    """Whether the vmdesc stands where reading has come past it, and not in what it never reached."""
+    last = stream.items[-1] if stream.items else None
+    return isinstance(last, End) and stream.vmdesc_at == last.offset + 1
 
 
 def fault_json(fault: StreamFault) -> dict[str, Any]:
@@ -186,6 +192,6 @@ def _block(block: Block, walker: Walker, *, pages: bool) -> dict[str, Any]:
         found["mapped"] = dict(zip(names, offsets, strict=True))
         start = block.mapped_at + 28
         end = place + block.used_length if pages else place
-        pieces = mapped.chunks(walker.data, start, end)
+        pieces = () if mapped.absent(block) else mapped.chunks(walker.data, start, end)
         found["chunks"] = [[at + base, chunk.hex()] for at, chunk in pieces]
     return found

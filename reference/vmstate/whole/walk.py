@@ -92,15 +92,17 @@ class Walker:
             cursor.position = 0
             raise _no_stream(magic)
         self._span("$header.magic", 0, 4, "magic")
-        version = cursor.u32("the version of the file")
+        # What cannot be read is no header, and all of it trails.
+        cursor.position = 0
+        version = Cursor(self.data, 4, cursor.end).u32("the version of the file")
         self._span("$header.version", 4, 4, "version")
         if version != wire.VERSION:
             says = f"Unsupported migration stream version, file version {version:x} != 3"
             if version == wire.VERSION_COMPAT:
                 says = "SaveVM v2 format is obsolete and no longer supported"
-            cursor.position = 0
             raise StreamFault("unsupported-version", 4, f"version {version}", says=says)
         self.stream.version = version
+        cursor.position = 8
 
     def _configuration(self, cursor: Cursor) -> None:
         at = cursor.position
@@ -140,6 +142,9 @@ class Walker:
                 raise
             yield item
             if isinstance(item, End):
+                return
+            if depth and isinstance(item, Command) and item.number == wire.CMD_POSTCOPY_RUN:
+                # The machine runs from here on: a package needs no EOF behind it.
                 return
             if isinstance(item, Section) and item.end == cursor.end and item.fault is not None:
                 # Nobody knows where it ended, so it has swallowed the rest.

@@ -42,6 +42,7 @@ COMMANDS: Final = MappingProxyType(
     }
 )
 CMD_POSTCOPY_ADVISE: Final = 3
+CMD_POSTCOPY_RUN: Final = 5
 CMD_POSTCOPY_RAM_DISCARD: Final = 6
 CMD_PACKAGED: Final = 7
 CMD_ENABLE_COLO: Final = 8

@@ -10,6 +10,7 @@ from vmstate_conformance.qemu.provision import QemuError
 from vmstate_conformance.qemu.recipes import (
     board,
     boards,
+    channels,
     devices,
     machines,
     nvme,
@@ -21,7 +22,7 @@ from vmstate_conformance.qemu.recipes.model import Recipe
 
 RECIPES: Final[dict[str, Recipe]] = {
     recipe.name: recipe
-    for module in (machines, nvme, virtio, board, devices, usb, rich, boards)
+    for module in (machines, nvme, virtio, board, devices, usb, rich, boards, channels)
     for recipe in module.RECIPES
 }
 

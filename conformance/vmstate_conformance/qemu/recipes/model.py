@@ -31,13 +31,19 @@ class Recipe:
     arch: str = "x86_64"
     program: str | None = None
     """Another binary of the same package, like `qemu-system-x86_64-microvm`."""
-    via: Literal["migrate", "savevm"] = "migrate"
+    via: Literal["migrate", "savevm", "pair", "postcopy", "devices"] = "migrate"
+    """To a file; into an image; to another machine; so, and RAM later; devices without RAM."""
     capabilities: tuple[str, ...] = ()
     parameters: Mapping[str, int | str] = field(default_factory=dict)
     meanwhile: Callable[[Machine], None] | None = None
     """What happens while the machine, still running, is being migrated."""
     focus: tuple[str, ...] = ()
     """Parts of the names of the sections that it is about; none: all."""
+
+    @property
+    def alone(self) -> bool:
+        """Whether a fresh process takes the stream as a file, with nobody to answer."""
+        return self.via in {"migrate", "savevm"}
 
 
 def equip(arguments: Sequence[str], folder: Path) -> list[str]:

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whole streams: read to the end or to a fault that says where, and written again byte for byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from vmstate.whole import Stream, open_file, wire
+from vmstate.whole.errors import StreamFault
+from vmstate.whole.fromjson import encode
+from vmstate.whole.tojson import write
+from vmstate_conformance.fuzzing import dictionary, streams
+from vmstate_conformance.fuzzing.finding import Finding
+from vmstate_conformance.fuzzing.target import Target
+
+_LONGEST: Final = 2000
+
+
+def run(data: bytes) -> None:
+    """Read a stream as JSON and write that again. Raises `Finding`."""
+    parts: list[str] = []
+    walker = open_file(data, spans=True)
+    write(walker, parts.append)
+    stream = walker.stream
+    faults_hold(stream)
+    if not stream.faults:
+        spans_hold(stream)
+    out = bytearray()
+    try:
+        encode(json.loads("".join(parts)), out.extend)
+    except StreamFault as fault:
+        raise Finding("not-written", fault.rule, str(fault)) from None
+    if bytes(out) != data:
+        kind = "sound" if not stream.faults else stream.faults[-1].rule
+        at = next(
+            (at for at, (a, b) in enumerate(zip(out, data, strict=False)) if a != b), len(out)
+        )
+        raise Finding("not-the-same", kind, f"{len(out)} bytes for {len(data)}, unlike at {at}")
+
+
+def faults_hold(stream: Stream) -> None:
+    """Check that each fault names a rule and a place in the file, in one line. Raises `Finding`."""
+    for fault in stream.faults:
+        if not 0 <= fault.offset <= stream.size:
+            raise Finding("offset", fault.rule, f"{fault.offset} of {stream.size}")
+        shown = str(fault)
+        if len(shown.splitlines()) != 1 or len(shown) > _LONGEST:
+            raise Finding("message", fault.rule, f"no single line: {shown[:200]!r}")
+
+
+def spans_hold(stream: Stream) -> None:
+    """Check that the spans of a sound file cover each byte once. Raises `Finding`."""
+    at = 0
+    for span in sorted(stream.spans or (), key=lambda span: (span.offset, span.size)):
+        if span.offset != at and span.size:
+            kind = "gap" if span.offset > at else "twice"
+            raise Finding("spans", kind, f"{span.path} begins at {span.offset}, not {at}")
+        at = max(at, span.offset + span.size)
+    if at != stream.size:
+        raise Finding("spans", "end", f"they end at {at} of {stream.size}")
+
+
+def seeds() -> Iterator[bytes]:
+    """Give small whole streams."""
+    yield from streams.streams()
+
+
+def tokens() -> Iterator[bytes]:
+    """Give what frames a stream."""
+    yield streams.HEADER
+    yield streams.configuration()
+    for kind in (wire.SECTION_START, wire.SECTION_FULL):
+        for name, version in (("ram", 4), ("dev", 1), ("dirty-bitmap", 1), ("s390-skeys", 1)):
+            yield bytes([kind, 0, 0, 0, 1]) + streams.counted(name) + bytes(7) + bytes([version])
+    for kind in (wire.SECTION_PART, wire.SECTION_END, wire.SECTION_FOOTER):
+        yield bytes([kind, 0, 0, 0, 1])
+    for number in wire.COMMANDS:
+        yield streams.command(number)
+    for flag in (2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x200):
+        yield streams.word(0, flag)
+    for name in ("spapr/htab", "s390-storage_attributes", "configuration/capabilities"):
+        yield streams.counted(name)
+    yield bytes([wire.EOF]) + streams.vmdesc(streams.described())
+    yield from dictionary.markers()
+
+
+def case(data: bytes) -> dict[str, Any]:
+    """Give the stream."""
+    return {"stream": data.hex()}
+
+
+TARGET: Final = Target("container", run, seeds, tokens, case, max_len=8192)

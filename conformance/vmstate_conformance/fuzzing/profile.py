@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The profile `hardened` against `compat`: they differ where QEMU would die, and nowhere else.
+
+Inputs are those of `vmstate_conformance.fuzzing.load`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from vmstate.errors import CaseError
+from vmstate.operations import perform
+from vmstate_conformance.fuzzing import load
+from vmstate_conformance.fuzzing.catalogue import LIMITS
+from vmstate_conformance.fuzzing.finding import Finding
+from vmstate_conformance.fuzzing.load import compare
+from vmstate_conformance.fuzzing.target import Target
+
+#: A hardened implementation allocates less than QEMU would.
+_HARDENED: Final = replace(LIMITS, block=1 << 16)
+#: What a tighter limit looks like.
+_LIMITED: Final = frozenset({"allocation-failed", "bad-count"})
+
+
+def run(data: bytes) -> None:
+    """Load one input in both profiles. Raises `Finding`."""
+    if len(data) < load.HEADER:
+        return
+    entry, number, version_id, dialect, _ = load.parse(data)
+    try:
+        request = {
+            "op": "load",
+            "document": entry.document,
+            "destination": entry.states[number % len(entry.states)],
+            "version_id": version_id,
+            "stream": data[load.HEADER :].hex(),
+        }
+        given: dict[str, Any] = {"dialect": dialect.name}
+        compat = perform(request, profile="compat", limits=LIMITS, **given)
+        hardened = perform(request, profile="hardened", limits=_HARDENED, **given)
+    except CaseError:
+        return
+    agree(compat, hardened)
+
+
+def agree(compat: dict[str, Any], hardened: dict[str, Any]) -> None:
+    """Hold the two results of one load against each other. Raises `Finding`."""
+    if hardened["verdict"] == "abort":
+        raise Finding("hardened-aborts", hardened["error"], hardened["message"])
+    limited = hardened.get("error") in _LIMITED
+    if compat["verdict"] == "abort":
+        if hardened["verdict"] != "reject":
+            raise Finding("hardened-accepts", compat["error"], compat["message"])
+        if hardened["error"] != compat["error"] and not limited:
+            raise Finding("class", compat["error"], f"hardened calls it {hardened['error']}")
+        if hardened["path"] != compat["path"] and not limited:
+            raise Finding("path", compat["error"], f"{compat['path']} against {hardened['path']}")
+    elif not limited:
+        compare(compat, hardened, "profiles")
+
+
+TARGET: Final = Target(
+    "profile", run, load.seeds, load.tokens, load.case, max_len=load.TARGET.max_len
+)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a container is loaded into: registered devices, and the machine's own settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from vmstate.description import VMStateDescription
+from vmstate.errors import Reject
+
+MAGIC: Final = 0x5145564D
+VERSION: Final = 3
+EOF: Final = 0x00
+SECTION_START: Final = 0x01
+SECTION_PART: Final = 0x02
+SECTION_END: Final = 0x03
+SECTION_FULL: Final = 0x04
+VMDESCRIPTION: Final = 0x06
+CONFIGURATION: Final = 0x07
+COMMAND: Final = 0x08
+FOOTER: Final = 0x7E
+
+#: The capabilities that a configuration may name; only the last two are compared.
+CAPABILITIES: Final = (
+    "xbzrle rdma-pin-all auto-converge events postcopy-ram x-colo release-ram return-path "
+    "pause-before-switchover multifd dirty-bitmaps postcopy-blocktime late-block-activate "
+    "x-ignore-shared validate-uuid background-snapshot zero-copy-send postcopy-preempt "
+    "switchover-ack dirty-limit mapped-ram"
+)
+KNOWN_CAPABILITIES: Final = frozenset(CAPABILITIES.split())
+COMPARED: Final = ("x-ignore-shared", "mapped-ram")
+
+
+@dataclass(slots=True, eq=False)
+class Device:
+    """A registered description: QEMU's SaveStateEntry.
+
+    `loaded_id` and `loaded_version` are those of the last header that named the device; both are 0
+    before one does. `compat` is the name and instance by which a device on a bus is also found.
+    """
+
+    idstr: str
+    instance_id: int
+    vmsd: VMStateDescription
+    opaque: int = 0
+    section_id: int = 0
+    alias_id: int = -1
+    compat: tuple[str, int] | None = None
+    early: bool = False
+    unmigratable: bool = False
+    loaded_id: int = 0
+    loaded_version: int = 0
+    loads: int = 0
+
+
+@dataclass(slots=True)
+class Machine:
+    """What the local side is, and what it has switched off."""
+
+    name: str = "none"
+    page_bits: int = 12
+    legacy_page_bits: int = 12
+    capabilities: frozenset[str] = frozenset()
+    uuid: bytes | None = None
+    configuration: bool = True
+    footers: bool = True
+    vmdesc: bool = True
+    switchover_start: bool = False
+    printed: list[str] = field(default_factory=list)
+    """What QEMU would have written to its standard error on the way."""
+
+    def report(self, text: str) -> None:
+        """Note what is printed and goes on."""
+        self.printed.append(text)
+
+
+def blocked(devices: list[Device]) -> None:
+    """Refuse where a device cannot be migrated at all. [CONT-BLOCK-1]"""
+    for device in devices:
+        if device.unmigratable:
+            raise Reject("unmigratable", f"State blocked by non-migratable device '{device.idstr}'")
