@@ -20,6 +20,24 @@ ram#0!end; fields follow as .sq[3].head and subsections as :nvme/extra.
   vmstate decode guest.bin --extract-ram blocks/
 """
 
+_EXPLAIN: Final = """\
+Exit status 1 means that a loader would refuse the stream.
+
+  vmstate explain guest.bin
+  qemu-system-x86_64 -M q35 -dump-vmstate q35.json && vmstate explain guest.bin --dump-vmstate q35.json
+"""
+_DIFF: Final = """\
+Exit status 1 means that the streams differ. Sections are matched by name and instance, and pages of
+RAM are counted, not compared.
+
+  vmstate diff before.bin after.bin --ignore 'timer#*'
+"""
+_SKELETON: Final = """\
+What is left is a whole stream with all devices, small enough for a report.
+
+  vmstate skeleton guest.bin -o guest.skeleton.bin
+"""
+
 
 def add_commands(commands: Any) -> None:
     """Add the commands to the subparsers of `vmstate`."""
@@ -44,6 +62,32 @@ def add_commands(commands: Any) -> None:
     encode.add_argument("file", metavar="JSON", help="JSON of `vmstate decode --json`, or -")
     encode.add_argument("-o", "--output", metavar="FILE", default="-", help="default: stdout")
     encode.set_defaults(run=_encode)
+    _add_looking(commands)
+
+
+def _add_looking(commands: Any) -> None:
+    """Add the commands that say something about streams."""
+    explain = _command(
+        commands, "explain", "what a loader would say to a stream, where, and why", _EXPLAIN
+    )
+    explain.add_argument("file", metavar="FILE", help=_FILE)
+    _snapshot(explain)
+    explain.add_argument(
+        "--dump-vmstate", metavar="DUMP", help="`-dump-vmstate` of the QEMU that is to load it"
+    )
+    explain.set_defaults(run=_explain)
+    diff = _command(commands, "diff", "in which fields two streams differ", _DIFF)
+    diff.add_argument("left", metavar="A", help=_FILE)
+    diff.add_argument("right", metavar="B", help="another")
+    diff.add_argument("--section", action="append", metavar="GLOB", help="only these; repeatable")
+    diff.add_argument("--ignore", action="append", metavar="GLOB", help="not these paths")
+    diff.add_argument("--json", action="store_true", help="a JSON object for each difference")
+    diff.set_defaults(run=_diff)
+    skeleton = _command(commands, "skeleton", "a stream without the contents of its RAM", _SKELETON)
+    skeleton.add_argument("file", metavar="FILE", help=_FILE)
+    _snapshot(skeleton)
+    skeleton.add_argument("-o", "--output", metavar="FILE", default="-", help="default: stdout")
+    skeleton.set_defaults(run=_skeleton)
 
 
 def _snapshot(parser: argparse.ArgumentParser) -> None:
@@ -71,3 +115,21 @@ def _encode(options: argparse.Namespace) -> int:
     from vmstate.whole.commands import encode  # noqa: PLC0415
 
     return encode(options)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from vmstate.whole.commands_more import explain  # noqa: PLC0415
+
+    return explain(options)
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from vmstate.whole.commands_more import diff  # noqa: PLC0415
+
+    return diff(options)
+
+
+def _skeleton(options: argparse.Namespace) -> int:
+    from vmstate.whole.commands_more import skeleton  # noqa: PLC0415
+
+    return skeleton(options)
