@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 import click
 
-from vmstate_conformance.qemu.provision import ARCHS, QemuError, cache_dir
+from vmstate_conformance.qemu.provision import ARCHS, RELEASE, RELEASES, QemuError, cache_dir
 from vmstate_conformance.qemu.provision import provision as provision_archs
 
 _FAILED: Final = 1
@@ -28,6 +28,9 @@ _TIMEOUT = click.option(
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 _RECIPE = click.option("--recipe", "name", help="The machine: a recipe's; see harvest --list.")
+_RELEASE = click.option(
+    "--release", type=click.Choice(list(RELEASES)), default=RELEASE, show_default=True
+)
 _ARCH = click.option("--arch", type=click.Choice(list(ARCHS)), help="Of QEMU's arguments after --.")
 
 
@@ -39,14 +42,15 @@ def qemu() -> None:
 @qemu.command()
 @click.option("--arch", "archs", default="x86_64", show_default=True, help="Comma-separated list.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Default: the user's cache.")
-def provision(archs: str, cache: Path | None) -> None:
-    """Put Debian's QEMU 11.1 into the cache; nothing on the machine is changed."""
+@_RELEASE
+def provision(archs: str, cache: Path | None, release: str) -> None:
+    """Put Debian's QEMU into the cache; nothing on the machine is changed."""
     wanted = [arch.strip() for arch in archs.split(",")]
     odd = [arch for arch in wanted if arch not in ARCHS]
     if odd:
         raise click.BadParameter(f"'{odd[0]}' is none of {', '.join(ARCHS)}", param_hint="--arch")
     try:
-        packages = provision_archs(wanted, cache)
+        packages = provision_archs(wanted, cache, release)
     except (QemuError, OSError) as error:
         _fail(error, _BAD_INPUT)
     for name, version in sorted(packages.items()):

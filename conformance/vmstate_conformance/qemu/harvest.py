@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from vmstate_conformance.qemu.machine import Machine
 from vmstate_conformance.qemu.pair import migrate
-from vmstate_conformance.qemu.provision import ARCHS, Qemu, QemuError, find
+from vmstate_conformance.qemu.provision import ARCHS, RELEASE, Qemu, QemuError, find
 from vmstate_conformance.qemu.recipes.model import Recipe, equip
 from vmstate_conformance.qemu.streams import save, savevm, vmdesc
 
@@ -56,9 +56,9 @@ def program(recipe: Recipe) -> str:
     return recipe.program or ARCHS[recipe.arch][1]
 
 
-def binary(path: str | None, arch: str, name: str | None = None) -> Qemu:
+def binary(path: str | None, arch: str, name: str | None = None, release: str = RELEASE) -> Qemu:
     """Find the binary of an architecture; the user's own `path` goes first. Raises `QemuError`."""
-    qemu = find(path, arch)
+    qemu = find(path, arch, release=release)
     if path is None and name is not None and name != qemu.binary.name:
         other = qemu.binary.with_name(name)
         if not other.is_file():
@@ -127,7 +127,7 @@ def dump(recipe: Recipe, qemu: Qemu) -> bytes:
     """Ask for the descriptions of all devices, as JSON. Raises `QemuError`."""
     with tempfile.TemporaryDirectory(prefix="vmstate-") as name:
         target = Path(name) / "dump.json"
-        arguments = ["-display", "none", "-accel", "qtest", *equip(recipe.arguments, Path(name))]
+        arguments = ["-display", "none", "-accel", qemu.accel, *equip(recipe.arguments, Path(name))]
         try:
             done = subprocess.run(
                 qemu.command(*arguments, "-dump-vmstate", str(target)),

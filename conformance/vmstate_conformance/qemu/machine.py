@@ -30,7 +30,7 @@ _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 #: The clock is the virtual one, which stands still, and chance is none: a machine's stream is always
 #: the same, but for the offsets of the host's clocks in the section `timer`.
 _COMMON: Final = (
-    *("-display", "none", "-no-shutdown", "-accel", "qtest"),
+    *("-display", "none", "-no-shutdown"),
     *("-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"),
 )
 _GRACE: Final = 1.0
@@ -69,11 +69,13 @@ class Machine:
         monitor, theirs = socket.socketpair()
         bus, far = socket.socketpair()
         command = qemu.command(
-            *(*_COMMON, *arguments),
+            *(*_COMMON, "-accel", qemu.accel, *arguments),
+            # The guest of any other accelerator would run.
+            *(() if qemu.accel == "qtest" else ("-S",)),
             *("-chardev", f"socket,id=vmstate-monitor,fd={theirs.fileno()}"),
             *("-qmp", "chardev:vmstate-monitor"),
-            *("-chardev", f"socket,id=vmstate-qtest,fd={far.fileno()}"),
-            *("-qtest", "chardev:vmstate-qtest", "-qtest-log", os.devnull),
+            *("-chardev", f"socket,id=qtest,fd={far.fileno()}"),
+            *("-qtest", "chardev:qtest", "-qtest-log", os.devnull),
             preload=preload,
         )
         try:
@@ -97,7 +99,7 @@ class Machine:
             theirs.close()
             far.close()
         self.qmp = Qmp(monitor)
-        self.qtest = Qtest(bus)
+        self.qtest = Qtest(bus, clock=qemu.accel == "qtest")
         try:
             self.version = self.qmp.greet(limits.start)
         except (GoneError, LateError) as error:

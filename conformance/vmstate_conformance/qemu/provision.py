@@ -20,7 +20,13 @@ from typing import Any, Final
 
 import platformdirs
 
-SUITES: Final = ("trixie", "trixie-backports")
+#: Each release of QEMU that can be had: the suites of Debian, of which the last has it.
+RELEASES: Final = {
+    "11.1": ("trixie", "trixie-backports"),
+    "10.0": ("trixie",),
+    "7.2": ("bookworm",),
+}
+RELEASE: Final = "11.1"
 #: Debian's package and binary of each architecture that can be asked for.
 ARCHS: Final = {
     "x86_64": ("qemu-system-x86", "qemu-system-x86_64"),
@@ -45,6 +51,14 @@ class Qemu:
 
     binary: Path
     sysroot: Path | None
+
+    @property
+    def accel(self) -> str:
+        """The accelerator to run it under: qtest, but where Debian has left it out."""
+        if self.sysroot is None or self.binary.name.endswith("-microvm"):
+            return "qtest"
+        modules = self.sysroot / "usr/lib/x86_64-linux-gnu/qemu"
+        return "qtest" if any(modules.glob("accel-qtest*.so")) else "tcg"
 
     def command(self, *arguments: str, preload: Path | None = None) -> list[str]:
         """Give the command line that runs it; `preload` needs a sysroot, else the environment."""
@@ -100,30 +114,42 @@ def cache_dir() -> Path:
     return Path(given) if given else platformdirs.user_cache_path("vmstate-conformance")
 
 
-def find(path: str | None, arch: str = "x86_64", cache: Path | None = None) -> Qemu:
+def find(
+    path: str | None,
+    arch: str = "x86_64",
+    cache: Path | None = None,
+    release: str = RELEASE,
+) -> Qemu:
     """Find the user's binary, or the provisioned one. Raises `QemuError`."""
     if path is not None:
         found = shutil.which(path)
         if found is None:
             raise QemuError(f"{path}: there is no such program")
         return Qemu(Path(found), None)
-    sysroot = (cache or cache_dir()) / "debian"
+    sysroot = (cache or cache_dir()) / _folder(release)
     binary = sysroot / "usr/bin" / ARCHS[arch][1]
     if not binary.is_file():
+        more = "" if release == RELEASE else f" --release {release}"
         raise QemuError(
-            f"no QEMU for {arch} is provisioned: run 'vmstate-conformance qemu provision "
-            f"--arch {arch}', or name your own with --testee qemu:PATH"
+            f"no QEMU {release} for {arch} is provisioned: run 'vmstate-conformance qemu "
+            f"provision --arch {arch}{more}', or name your own with --testee qemu:PATH"
         )
     return Qemu(binary, sysroot)
 
 
-def provision(archs: Sequence[str], cache: Path | None = None) -> dict[str, str]:
+def _folder(release: str) -> str:
+    return "debian" if release == RELEASE else f"debian-{release}"
+
+
+def provision(
+    archs: Sequence[str], cache: Path | None = None, release: str = RELEASE
+) -> dict[str, str]:
     """Make sure that the binaries are there; give the version of each package.
 
     Raises `QemuError` where the machine has no apt, its mirror no such suite, or no network.
     """
     cache = cache or cache_dir()
-    target = cache / "debian"
+    target = cache / _folder(release)
     stamp = _stamp(target)
     wanted = {*archs, *stamp.get("archs", ())}
     if stamp and wanted == set(stamp["archs"]):
@@ -137,7 +163,8 @@ def provision(archs: Sequence[str], cache: Path | None = None) -> dict[str, str]
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=".provision-") as name:
         work = Path(name)
-        packages = _fetch(work, [ARCHS[arch][0] for arch in sorted(wanted)])
+        names = [ARCHS[arch][0] for arch in sorted(wanted)]
+        packages = _fetch(work, names, RELEASES[release])
         sysroot = work / "sysroot"
         _unpack(work / "cache/archives", sysroot)
         (sysroot / _STAMP).write_text(json.dumps({"archs": sorted(wanted), "packages": packages}))
@@ -156,12 +183,12 @@ def _stamp(target: Path) -> dict[str, Any]:
     return stamp
 
 
-def _fetch(work: Path, names: list[str]) -> dict[str, str]:
+def _fetch(work: Path, names: list[str], suites: Sequence[str]) -> dict[str, str]:
     for folder in ("state/lists/partial", "cache/archives/partial"):
         (work / folder).mkdir(parents=True)
     (work / "state/status").touch()
     signed = f"[signed-by={_KEYRING}] " if _KEYRING.is_file() else ""
-    lines = [f"deb {signed}{_mirror()} {suite} main\n" for suite in SUITES]
+    lines = [f"deb {signed}{_mirror()} {suite} main\n" for suite in suites]
     (work / "sources.list").write_text("".join(lines))
     options = {
         "Dir::State": work / "state",
@@ -183,7 +210,7 @@ def _fetch(work: Path, names: list[str]) -> dict[str, str]:
     ]
     _run([*apt, "-q", "update"])
     install = ["install", "-q", "-y", "--download-only", "--no-install-recommends"]
-    _run([*apt, *install, "-t", SUITES[1], *names])
+    _run([*apt, *install, "-t", suites[-1], *names])
     return {
         each["Package"]: each["Version"]
         for each in map(_control, (work / "cache/archives").glob("qemu-system-*.deb"))
@@ -216,6 +243,10 @@ def _control(package: Path) -> dict[str, str]:
 
 def _unpack(archives: Path, sysroot: Path) -> None:
     sysroot.mkdir()
+    # Older releases put half of it beside /usr.
+    for name in ("bin", "lib", "lib64", "sbin"):
+        (sysroot / "usr" / name).mkdir(parents=True)
+        (sysroot / name).symlink_to(f"usr/{name}")
     for package in sorted(archives.glob("*.deb")):
         with subprocess.Popen(
             ["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -36,12 +37,22 @@ def save(
     prepare(machine, capabilities, parameters)
     if meanwhile is None:
         machine.qmp.execute("stop")
-    machine.qmp.execute("migrate", timeout, uri=f"file:{path}")
+    # QEMU before 8.2 cannot write a file by itself, and is done before its helper is.
+    part = path.with_suffix(".part")
+    direct = tuple(int(number) for number in machine.version.split(".")) >= (8, 2)
+    command = shlex.join(["mv", str(part), str(path)])
+    uri = f"file:{path}" if direct else f"exec:cat > {shlex.quote(str(part))} && {command}"
+    machine.qmp.execute("migrate", timeout, uri=uri)
     if meanwhile is not None:
         meanwhile(machine)
         machine.qmp.execute("migrate-set-parameters", max_bandwidth=1 << 30, downtime_limit=2000)
     if (error := _end(machine, timeout)) is not None:
         raise QemuError(f"the migration fails: {error}")
+    deadline = time.monotonic() + timeout
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise QemuError("the migration leaves no file")
+        time.sleep(0.01)
 
 
 def savevm(machine: Machine, image: Path, timeout: float = 60) -> bytes:
