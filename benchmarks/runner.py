@@ -145,6 +145,7 @@ def whole(testee: str, cases: list[Case], folder: Path) -> float:
         expect=None,
         log=folder / "results.jsonl",
         junit=None,
+        html=None,
         replay=folder / "replay",
         isolate=False,
         seed=None,

@@ -58,7 +58,7 @@ def _failure(console: Console, row: Mapping[str, Any]) -> None:
     for each in row.get("differences", ()):
         line(f"  {each['path']}: wanted {brief(each['wanted'])}")
         line(f"  {' ' * len(each['path'])}     got {brief(each['got'])}", "red")
-    for key in ("detail", "message", "rate", "log"):
+    for key in ("error", "rule", "detail", "message", "rate", "log"):
         if row.get(key):
             line(f"  {key}: {brief(row[key])}", "dim")
     first = row["differences"][0]["path"] if row.get("differences") else ""

@@ -41,6 +41,7 @@ class Options:
     expect: Path | None
     log: Path | None
     junit: Path | None
+    html: Path | None
     replay: Path | None
     isolate: bool
     seed: int | None
@@ -81,7 +82,7 @@ class Execution:
         )
         self._file = options.log
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        if self._file is None and options.junit:
+        if self._file is None and (options.junit or options.html):
             self._folder = tempfile.TemporaryDirectory()
             self._file = Path(self._folder.name, "results.jsonl")
 
@@ -95,6 +96,7 @@ class Execution:
             "profile": options.profile,
             "cases": count,
             "manifest": manifest(self._options.places),
+            "selection": self._selection(),
             "seed": options.seed,
             "jobs": options.jobs,
             "isolate": options.isolate,
@@ -135,13 +137,18 @@ class Execution:
         """Write the reports that come from the log."""
         options = self._options
         try:
-            if self._file is not None and options.junit:
+            if self._file is not None and (options.junit or options.html):
                 from vmstate_conformance.reports.model import read_results  # noqa: PLC0415
 
                 found = read_results(self._file)
-                from vmstate_conformance.reports.junit import write_junit  # noqa: PLC0415
+                if options.junit:
+                    from vmstate_conformance.reports.junit import write_junit  # noqa: PLC0415
 
-                write_junit(found, options.junit)
+                    write_junit(found, options.junit)
+                if options.html:
+                    from vmstate_conformance.reports.html import write_html  # noqa: PLC0415
+
+                    write_html([found], options.html)
         finally:
             if self._folder is not None:
                 self._folder.cleanup()
@@ -153,6 +160,12 @@ class Execution:
             "dump": dump_lines(row.case),
             **self._replay.of(row.case, self.run.hello),
         }
+
+    def _selection(self) -> dict[str, Any]:
+        """Say which of the cases were chosen; a dialect is no choice among them."""
+        options = self._options
+        chosen = {"id": options.pattern, "area": list(options.areas), "as_of": options.as_of}
+        return {key: value for key, value in chosen.items() if value}
 
     def _alone(self) -> list[str]:
         options = self._options

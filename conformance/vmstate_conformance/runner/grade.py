@@ -162,12 +162,9 @@ def _own(
     """Compare what the operation itself is about; also say whether that is coarsely right only."""
     verdict = want["verdict"]
     if result["verdict"] != verdict:
-        found = [Difference("verdict", verdict, result["verdict"])]
-        for key in ("error", "rule"):
-            if key in result:
-                found.append(Difference(key, None, result[key]))
-        return found, False
-    found, coarse = [], False
+        return [Difference("verdict", verdict, result["verdict"])], False
+    found: list[Difference] = []
+    coarse = False
     if verdict == "abort":
         return (
             plain("abort", want["abort"], result.get("abort")) if "abort" in want else []

@@ -24,6 +24,8 @@ SCHEMA: Final = 1
 DECIDING: Final = frozenset({"fail", "xpass"})
 #: The part of all cases in which a testee may be in trouble before its report is unstable.
 _STABLE: Final = 0.2
+#: Cases of which so little can be said.
+_FEW: Final = 10
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 _TEXT: Final = json.encoder.encode_basestring_ascii
 _LOG: Final = 4000
@@ -75,7 +77,7 @@ class Tally:
             "cases": self.cases,
             "counts": dict(counts),
             "levels": {level: dict(counted) for level, counted in sorted(levels.items())},
-            "unstable": self.troubled > self.cases * _STABLE,
+            "unstable": self.cases >= _FEW and self.troubled > self.cases * _STABLE,
             **more,
         }
 
