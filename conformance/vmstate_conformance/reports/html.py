@@ -44,7 +44,7 @@ def write_html(runs: Sequence[Results], file: Path) -> None:
     """Write the page. Raises `InputError`."""
     text = html(runs)
     try:
-        file.write_text(text, encoding="utf-8")
+        file.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise InputError(f"{file}: {error.strerror or error} [unwritable]") from None
 

@@ -35,7 +35,7 @@ def junit(results: Results) -> Element:
     areas: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in results.rows:
         areas[row["area"]].append(row)
-    root = Element("testsuites", name=f"vmstate-conformance {results.name}")
+    root = Element("testsuites", name=_text(f"vmstate-conformance {results.name}"))
     totals = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
     for area, rows in sorted(areas.items()):
         suite = SubElement(root, "testsuite", name=area)

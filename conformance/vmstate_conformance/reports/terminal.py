@@ -15,6 +15,7 @@ from rich.text import Text
 from vmstate_conformance.reports.clauses import sentence
 from vmstate_conformance.reports.dump import around
 from vmstate_conformance.reports.summary import Summary
+from vmstate_conformance.runner.wanted import FACETS
 
 _WIDTH: Final = 160
 _STYLES: Final = {
@@ -42,7 +43,7 @@ def failures(console: Console, summary: Summary, most: int) -> None:
 
 def _failure(console: Console, row: Mapping[str, Any]) -> None:
     def line(text: str, style: str = "") -> None:
-        console.print(Text(text, style), soft_wrap=True)
+        console.print(Text(printable(text), style), soft_wrap=True)
 
     word = row["grade"].upper()
     console.print()
@@ -72,11 +73,14 @@ def _failure(console: Console, row: Mapping[str, Any]) -> None:
 def table(console: Console, summary: Summary) -> None:
     """Show the counts by area, then by facet."""
     grades = summary.grades()
-    for title, counted in (("area", summary.areas), ("facet", summary.facets)):
+    for title, counted, names in (
+        ("area", summary.areas, sorted(summary.areas)),
+        ("facet", summary.facets, [name for name in FACETS if name in summary.facets]),
+    ):
         shown = Table(title, box=None, pad_edge=False)
         for grade in grades:
             shown.add_column(grade, justify="right")
-        for name in sorted(counted) if title == "area" else counted:
+        for name in names:
             shown.add_row(name, *(_cell(counted[name], grade) for grade in grades))
         console.print()
         console.print(shown)
@@ -84,7 +88,7 @@ def table(console: Console, summary: Summary) -> None:
         console.print()
         console.print("unsupported for want of:")
         for need, count in summary.needs.most_common(10):
-            console.print(f"  {count:>6} {need}", soft_wrap=True)
+            console.print(f"  {count:>6} {printable(need)}", soft_wrap=True)
 
 
 def _cell(counts: Counter[str], grade: str) -> Text:
@@ -112,7 +116,16 @@ def verdict(console: Console, summary: Summary, footer: Mapping[str, Any], what:
         asked = good + sum(counted.get(grade, 0) for grade in ("fail", "xfail", "xpass", "broken"))
         console.print(f"{level}: {good}/{asked}")
     seconds = footer.get("seconds", 0)
-    console.print(Text(f"{what} {word}: {counts} in {seconds:.1f} s", style), soft_wrap=True)
+    console.print(
+        Text(printable(f"{what} {word}: {counts}") + f" in {seconds:.1f} s", style), soft_wrap=True
+    )
+
+
+def printable(text: str) -> str:
+    """Give a text without what would move the cursor, colour the screen, or be no character."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def brief(value: Any) -> str:

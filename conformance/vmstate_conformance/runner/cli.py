@@ -132,10 +132,11 @@ def _run(options: Options) -> int:
     console = progress.console(quiet=options.quiet)
     trial = execution.run
     trial.begin(cases[0].dialect)
-    if options.smoke and len(cases) >= _FEW:
-        for line in smoke(trial, cases[0].dialect):
-            click.echo(f"vmstate-conformance: smoke: {line}", err=True)
     with ExitStack() as stack:
+        stack.callback(trial.close)
+        if options.smoke and len(cases) >= _FEW:
+            for line in smoke(trial, cases[0].dialect):
+                click.echo(f"vmstate-conformance: smoke: {line}", err=True)
         results = stack.enter_context(execution.log(len(cases)))
         for row in progress.track(console, trial.rows(cases), len(cases)):
             execution.add(results, row)

@@ -91,7 +91,7 @@ class Run:
                 yield from self._shared(work)
         finally:
             self._stop.set()
-            self._close_first()
+            self.close()
 
     def _plan(self, cases: list[Case]) -> list[Shard]:
         kinds: dict[str, set[tuple[str, str]]] = {"crash": set(), "flaky": set()}
@@ -197,7 +197,8 @@ class Run:
             asked.hello = self.hello
         return asked
 
-    def _close_first(self) -> None:
+    def close(self) -> None:
+        """End the process that `begin` started, if nothing ran in it yet."""
         if self._first is not None:
             self._first[1].close()
             self._first = None
