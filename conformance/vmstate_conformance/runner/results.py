@@ -20,6 +20,8 @@ from vmstate_conformance.runner.run import Row
 from vmstate_conformance.testees.session import TROUBLES
 
 SCHEMA: Final = 1
+#: The levels of cases, the weightiest first.
+LEVELS: Final = ("required", "recommended", "quirk")
 #: Grades that decide a run.
 DECIDING: Final = frozenset({"fail", "xpass"})
 #: The part of all cases in which a testee may be in trouble before its report is unstable.
@@ -76,7 +78,9 @@ class Tally:
             "complete": True,
             "cases": self.cases,
             "counts": dict(counts),
-            "levels": {level: dict(counted) for level, counted in sorted(levels.items())},
+            "levels": {
+                level: dict(counted) for level, counted in sorted(levels.items(), key=_rank)
+            },
             "unstable": self.cases >= _FEW and self.troubled > self.cases * _STABLE,
             **more,
         }
@@ -130,6 +134,11 @@ class ResultLog:
     def _write(self, text: str) -> None:
         if self._out is not None:
             self._out.write(text)
+
+
+def _rank(entry: tuple[str, Any]) -> tuple[int, str]:
+    level = entry[0]
+    return (LEVELS.index(level) if level in LEVELS else len(LEVELS)), level
 
 
 def lines_of(row: Row, area: str, help_: Help) -> list[str]:
