@@ -14,14 +14,30 @@ from typing import Final
 
 from vmstate_conformance.mutants.check import CHECK
 from vmstate_conformance.mutants.extent import EXTENT
+from vmstate_conformance.mutants.infos import INFO
 from vmstate_conformance.mutants.load import LOAD, MARKERS
+from vmstate_conformance.mutants.memory import MEMORY, PREDICATES, STREAM
+from vmstate_conformance.mutants.nested import NESTED
 from vmstate_conformance.mutants.patching import Mutant, StaleError
 from vmstate_conformance.mutants.save import SAVE, VMDESC
 from vmstate_conformance.mutants.subsections import SUBSECTIONS
 
 __all__ = ["MUTANTS", "Mutant", "StaleError"]
 
-_TABLES: Final = (LOAD, MARKERS, EXTENT, SAVE, VMDESC, CHECK, SUBSECTIONS)
+_TABLES: Final = (
+    LOAD,
+    MARKERS,
+    EXTENT,
+    INFO,
+    NESTED,
+    SUBSECTIONS,
+    SAVE,
+    VMDESC,
+    CHECK,
+    STREAM,
+    MEMORY,
+    PREDICATES,
+)
 
 #: All mutants by name.
 MUTANTS: Final[Mapping[str, Mutant]] = MappingProxyType(

@@ -268,10 +268,6 @@ LOAD = table(
                 "            self.heap.store_pointer(extent.slot(index), 0)",
             ),
         ),
-        "null-element-checked": (
-            "The stream's error is looked at after a NULL element, too.",
-            edit(Loader.slot, "return self.dialect.check_after_null", "return True"),
-        ),
         "null-ends-the-array": (
             "A NULL element ends its array.",
             edit(
