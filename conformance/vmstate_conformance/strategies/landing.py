@@ -7,6 +7,7 @@ property of both.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from vmstate_conformance.strategies.plan import VMSD, Field, Plan, State, get, number, put
@@ -28,6 +29,15 @@ def cleared(plan: Plan, source: State) -> State:
     Lists and trees that the load fills are empty, and slots of AUTO_ALLOC arrays NULL.
     """
     return _Clearing(plan).object(plan.root, source, source, plan.root.version_id)
+
+
+def scrambled(plan: Plan, source: State, other: Callable[[str], str]) -> State:
+    """Give a destination like `cleared`, with `other` numbers of each type where the load overwrites.
+
+    Numbers that the load compares with what it gets stay.
+    """
+    walk = _Scrambling(plan, other)
+    return walk.object(plan.root, source, source, plan.root.version_id)
 
 
 class _Landing:
@@ -130,6 +140,29 @@ class _Clearing(_Landing):
 
     def listed(self, field: Field, kind: Any, value: Any) -> Any:
         return []
+
+
+class _Scrambling(_Clearing):
+    def __init__(self, plan: Plan, other: Callable[[str], str]) -> None:
+        super().__init__(plan)
+        self.other = other
+
+    def field(self, field: Field, kind: Any, vmsd: VMSD, owner: State, value: Any, old: Any) -> Any:
+        landed = super().field(field, kind, vmsd, owner, value, old)
+        held = field.offset in self.plan.held(vmsd.struct)
+        return landed if held else self.numbers(field, kind, landed)
+
+    def numbers(self, field: Field, kind: Any, value: Any) -> Any:
+        """Put other numbers into what a field of plain numbers has loaded."""
+        if field.struct or field.slots or value is None:
+            return value
+        if isinstance(kind, str):
+            return self.other(kind) if kind in SCALARS else value
+        if "pointer" in kind and field.pointer and not field.alloc:
+            return self.numbers(field, kind["pointer"], value)
+        if kind.keys() <= {"array", "count"}:
+            return [self.numbers(field, kind["array"], each) for each in value]
+        return value
 
 
 def copied(value: Any) -> Any:

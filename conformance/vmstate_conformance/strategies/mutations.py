@@ -29,6 +29,25 @@ def mutate(choices: Choices, wire: Wire) -> tuple[str, bytes]:
     return "none", wire.stream
 
 
+def respell(choices: Choices, wire: Wire) -> bytes:
+    """Write the same state in other words: what loads alike though no save would send it.
+
+    Booleans may be any byte but 0, nobody looks at unused bytes, and of a subsection's version only
+    the low 8 bits count.
+    """
+    stream = bytearray(wire.stream)
+    for part in wire.parts:
+        if part.info == "bool":
+            for at in range(part.start, part.end):
+                stream[at] = stream[at] and choices.pick(b"\x01\x02\x80\xff")
+        elif part.info == "unused_buffer":
+            filler = choices.byte()
+            stream[part.start : part.end] = bytes([filler]) * (part.end - part.start)
+        elif part.kind == "subsection":
+            stream[part.end - 4 : part.end - 1] = bytes(choices.byte() for _ in range(3))
+    return bytes(stream)
+
+
 def _put(wire: Wire, start: int, end: int, data: bytes) -> bytes:
     return wire.stream[:start] + data + wire.stream[end:]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from vmstate_conformance.strategies.tables import SCALARS, VARRAYS
+from vmstate_conformance.strategies.tables import HOLDING, SCALARS, VARRAYS
 
 State = dict[str, Any]
 _SLOTS: Final = {"VMS_ARRAY_OF_POINTER"}
@@ -81,6 +81,7 @@ class Plan:
         self.root = self.descriptions[document["root"]]
         self._paths: dict[str, dict[int, tuple[tuple[str, ...], Any]]] = {}
         self._groups: dict[tuple[str, ...], Group] = {}
+        self._held: dict[str, set[int]] = {}
 
     def size(self, kind: Any) -> int:
         """Give the bytes of a type in place."""
@@ -123,6 +124,18 @@ class Plan:
             members = self.structs[kind["struct"]]["members"]
             return {member["name"]: self.zero(member["type"]) for member in members}
         return [] if kind.keys() & {"qtailq", "qlist"} else None
+
+    def held(self, struct: str) -> set[int]:
+        """Give the offsets in a struct whose values some field compares with what it loads."""
+        found = self._held.get(struct)
+        if found is None:
+            found = self._held[struct] = {
+                field.offset
+                for vmsd in self.descriptions.values()
+                for field in vmsd.fields
+                if vmsd.struct == struct and field.info in HOLDING
+            }
+        return found
 
     def group(self, names: Sequence[str]) -> Group:
         """Give all that is described by descriptions of one object, their subsections included."""

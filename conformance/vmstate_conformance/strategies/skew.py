@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,15 +18,18 @@ Document = dict[str, Any]
 _KINDS: Final = ("uint8", "uint16", "uint32", "int64", "bool")
 
 
-def evolved(choices: Choices, document: Document) -> tuple[tuple[str, ...], Document]:
+def evolved(
+    choices: Choices, document: Document, steps: Sequence[str] = ()
+) -> tuple[tuple[str, ...], Document]:
     """Choose one to three steps of a device's history; give their names and the newer document.
 
-    Steps work on the root: its struct is embedded nowhere, so that it can grow.
+    `steps` are those of `STEPS` to choose from, all by default. Steps work on the root: its struct is
+    embedded nowhere, so that it can grow.
     """
     newer: Document = copied(document)
     names: list[str] = []
     for _ in range(choices.below(3) + 1):
-        name = choices.pick(tuple(STEPS))
+        name = choices.pick(steps or tuple(STEPS))
         STEPS[name](choices, newer)
         names.append(name)
     return tuple(names), newer

@@ -52,6 +52,7 @@ LEAVES: Final = (
     Leaf("uint64_equal", "uint64", holds=True),
     Leaf("int32_le", "int32", holds=True),
 )
+HOLDING: Final = frozenset(leaf.info for leaf in LEAVES if leaf.holds)
 FREE_LEAVES: Final = tuple(leaf for leaf in LEAVES if not leaf.holds)
 
 #: The flag of a count in memory, and the type of the member that holds it.

@@ -23,7 +23,8 @@ class Part(NamedTuple):
 
     `kind` is marker, number, count (a number that counts or sizes something), bytes, subsection (a
     header), or link (bytes of lists and trees between their elements). A run of numbers that the
-    reference moves at once is one `number` of more bytes than `width`.
+    reference moves at once is one `number` of more bytes than `width`. `info` is the codec's name,
+    empty where it is not known.
     """
 
     start: int
@@ -31,6 +32,7 @@ class Part(NamedTuple):
     kind: str
     width: int
     path: str
+    info: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +79,21 @@ def wire(stream: bytes, segments: Iterable[Segment], plan: Plan) -> Wire:
 
 
 def _parts(segment: Segment, counts: _Counts) -> Iterator[Part]:
-    start, end, kind, path, _ = (segment.start, segment.end, segment.type, segment.path, 0)
-    width = _WIDTHS.get(kind.partition("[")[0])
+    start, end, kind, path = segment.start, segment.end, segment.type, segment.path
+    info = kind.partition("[")[0]
+    width = _WIDTHS.get(info)
     if width is not None:
-        yield Part(start, end, "count" if counts.has(path) else "number", width, path)
+        yield Part(start, end, "count" if counts.has(path) else "number", width, path, info)
     elif kind == "ptr-marker":
         yield Part(start, end, "marker", 1, path)
     elif kind == "subsection":
         yield Part(start, end, "subsection", 1, path)
     elif kind == "g_byte_array":
-        yield Part(start, start + 4, "count", 4, path)
+        yield Part(start, start + 4, "count", 4, path, info)
         if end > start + 4:
-            yield Part(start + 4, end, "bytes", 1, path)
+            yield Part(start + 4, end, "bytes", 1, path, info)
     else:
-        yield Part(start, end, "bytes", 1, path)
+        yield Part(start, end, "bytes", 1, path, info)
 
 
 def _subsections(segments: list[Segment]) -> Iterator[tuple[int, int, str]]:
