@@ -13,8 +13,8 @@ from vmstate_conformance.strategies.builder import LARGE, MEDIUM, SMALL, Scope, 
 from vmstate_conformance.strategies.choices import Choices, from_bytes
 from vmstate_conformance.strategies.landing import cleared
 from vmstate_conformance.strategies.plan import Plan
-from vmstate_conformance.strategies.states import state
 from vmstate_conformance.strategies.tables import KINDS
+from vmstate_conformance.strategies.values import state
 
 # What may look like the beginning of a subsection's name must not reach the end of the stream.
 AFTER = "00" * 260

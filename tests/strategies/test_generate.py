@@ -15,9 +15,9 @@ from vmstate_conformance.strategies.builder import MEDIUM, SMALL, document
 from vmstate_conformance.strategies.choices import Choices
 from vmstate_conformance.strategies.generate import cases
 from vmstate_conformance.strategies.landing import cleared
-from vmstate_conformance.strategies.mutations import MUTATIONS
+from vmstate_conformance.strategies.mutate import MUTATIONS
 from vmstate_conformance.strategies.plan import Plan
-from vmstate_conformance.strategies.states import state
+from vmstate_conformance.strategies.values import state
 from vmstate_conformance.strategies.wire import Wire, save
 
 
@@ -34,12 +34,12 @@ def test_a_seed_gives_the_same_requests_and_another_seed_others() -> None:
 
 def test_requests_are_well_formed_and_have_many_outcomes() -> None:
     seen: Counter[tuple[str, str]] = Counter()
-    for request in cases(3, 2500, SMALL):
+    for request in cases(3, 1500, SMALL):
         result = perform(request)
         seen[request["op"], result["verdict"]] += 1
         seen["error", str(result.get("error") or result.get("rule"))] += 1
-    assert min(seen["check", "valid"], seen["check", "invalid"], seen["save", "ok"]) > 50
-    assert min(seen["load", "accept"], seen["load", "reject"], seen["load", "abort"]) > 50
+    assert min(seen["check", "valid"], seen["check", "invalid"], seen["save", "ok"]) > 25
+    assert min(seen["load", "accept"], seen["load", "reject"], seen["load", "abort"]) > 25
     assert {error for kind, error in seen if kind == "error"} >= {
         "destination-not-null",
         "null-array",

@@ -37,9 +37,9 @@ from vmstate_conformance.fuzzing.target import Native, Target
 from vmstate_conformance.strategies.builder import MEDIUM, document
 from vmstate_conformance.strategies.choices import GENE, Choices, from_bytes
 from vmstate_conformance.strategies.landing import cleared
-from vmstate_conformance.strategies.mutations import mutate
+from vmstate_conformance.strategies.mutate import mutate
 from vmstate_conformance.strategies.plan import Plan
-from vmstate_conformance.strategies.states import state
+from vmstate_conformance.strategies.values import state
 from vmstate_conformance.strategies.wire import Wire, wire
 
 HEADER: Final = 3

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmstate_conformance.strategies.casefile import case_text
 from vmstate_conformance.strategies.generate import cases
-from vmstate_conformance.strategies.mutations import MUTATIONS
+from vmstate_conformance.strategies.mutate import MUTATIONS
 from vmstate_conformance.strategies.odd import RULES
 from vmstate_conformance.strategies.skew import STEPS
 

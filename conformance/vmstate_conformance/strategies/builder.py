@@ -3,7 +3,7 @@
 
 `document` serves the hypothesis strategies, the fuzzers and the generator alike; only where the bytes
 come from differs. What it builds is legal: vmstate_check() accepts it, it saves from any state that
-`vmstate_conformance.strategies.states` makes for it, and it loads again what it saved.
+`vmstate_conformance.strategies.values` makes for it, and it loads again what it saved.
 """
 
 from __future__ import annotations

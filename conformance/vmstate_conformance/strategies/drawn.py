@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hypothesis strategies. Import them from `vmstate_conformance.strategies`.
 
-Each draws one blob of bytes and leaves the rest to the builder that the fuzzers use too: that is
-what makes them fast, and zeros in the blob are the simplest choice everywhere, so that it shrinks.
+Each draws genes of some bytes and leaves the rest to the builder that the fuzzers use too: that is
+what makes them fast. A gene decides about one field, or the values of one struct; hypothesis takes
+genes out and makes bytes zero, which is the simplest choice everywhere: that is how they shrink.
 """
 
 from __future__ import annotations
@@ -15,12 +16,10 @@ from hypothesis import note, reject
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from vmstate_conformance.strategies import builder, odd, skew, wire
-from vmstate_conformance.strategies import mutations as mutate
-from vmstate_conformance.strategies import states as draw_states
+from vmstate_conformance.strategies import builder, mutate, odd, skew, values, wire
 from vmstate_conformance.strategies.builder import Scope
 from vmstate_conformance.strategies.casefile import Shown
-from vmstate_conformance.strategies.choices import GENE, Choices, from_bytes
+from vmstate_conformance.strategies.choices import GENE, Choices
 from vmstate_conformance.strategies.landing import cleared, scrambled
 from vmstate_conformance.strategies.plan import Plan, State
 from vmstate_conformance.strategies.tables import KINDS, SHAPE_BY_NAME, SPECIALS
@@ -33,8 +32,9 @@ FIELD_KINDS: Final = (*SHAPE_BY_NAME, *SPECIALS)
 
 _MOST_FIELDS: Final = 255
 _DEEPEST: Final = 16
-#: Bytes that decide about the values of a state, for each field of its document.
-_STATE_BYTES: Final = 24
+#: The most bytes that decide about a document, and about a state: hypothesis gives 8 KiB in all.
+_DOCUMENT_BYTES: Final = 3072
+_STATE_BYTES: Final = 3072
 
 
 class Mutated(NamedTuple):
@@ -63,14 +63,23 @@ def _blob(size: int) -> st.SearchStrategy[bytes]:
     return st.binary(min_size=size, max_size=size)
 
 
-def _choices(draw: st.DrawFn, size: int) -> Choices:
-    return Choices(from_bytes(draw(_blob(size))))
+def _choices(draw: st.DrawFn, most: int) -> Choices:
+    """Make choices from genes, of at most so many bytes; what comes after is as simple as can be."""
+    left = most
+
+    def take(size: int) -> bytes:
+        nonlocal left
+        left -= size
+        return bytes(size) if left < 0 else draw(_blob(size))
+
+    return Choices(take)
 
 
 @st.composite
 def documents(
     draw: st.DrawFn,
     *,
+    min_fields: int = 1,
     max_fields: int = 12,
     max_depth: int = 3,
     kinds: Iterable[str] | None = None,
@@ -83,18 +92,19 @@ def documents(
     """Generate documents of the case format: a layout and legal descriptions upon it.
 
     vmstate_check() accepts them, and whatever `states` makes for one can be saved and loaded again.
-    `max_fields` bounds the fields of all descriptions together, about; `max_depth` the descriptions
-    inside each other. `kinds` are the kinds of field to choose from (see `FIELD_KINDS`), all by
-    default. `subsections`, `versions` and `predicates` say whether there are any. `failing_hooks`
-    allows hooks that fail, and `lookalikes` names that make one subsection look like another's:
-    both legal, and both able to keep what was saved from loading.
+    There is room for `min_fields` to `max_fields` fields in all descriptions together, about, and for
+    `max_depth` descriptions inside each other. `kinds` are the kinds of field to choose from (see
+    `FIELD_KINDS`), all by default. `subsections`, `versions` and `predicates` say whether there are
+    any. `failing_hooks` allows hooks that fail, and `lookalikes` names that make one subsection look
+    like another's: both legal, and both able to keep what was saved from loading.
     """
-    if not 1 <= max_fields <= _MOST_FIELDS:
-        raise InvalidArgument(f"max_fields={max_fields!r} is not from 1 to {_MOST_FIELDS}")
+    if not 1 <= min_fields <= max_fields <= _MOST_FIELDS:
+        given = f"min_fields={min_fields!r} and max_fields={max_fields!r}"
+        raise InvalidArgument(f"{given} are not from 1 to {_MOST_FIELDS} in this order")
     if not 1 <= max_depth <= _DEEPEST:
         raise InvalidArgument(f"max_depth={max_depth!r} is not from 1 to {_DEEPEST}")
     scope = Scope(
-        fields=max_fields,
+        fields=draw(st.integers(min_fields, max_fields)),
         depth=max_depth,
         kinds=_kinds(kinds),
         subsections=subsections,
@@ -103,7 +113,7 @@ def documents(
         failing_hooks=failing_hooks,
         lookalikes=lookalikes,
     )
-    return builder.document(_choices(draw, 2 * GENE * (max_fields + 1)), scope)
+    return builder.document(_choices(draw, _DOCUMENT_BYTES), scope)
 
 
 def _kinds(kinds: Iterable[str] | None) -> tuple[str, ...]:
@@ -136,10 +146,7 @@ def states(draw: st.DrawFn, document: Mapping[str, Any]) -> State:
     Counts agree with arrays and sizes with buffers, validations hold, and nothing that must be
     there is NULL; what a load makes itself is zero where no field sends it.
     """
-    plan = planned(document)
-    fields = sum(len(vmsd.fields) for vmsd in plan.descriptions.values())
-    size = _STATE_BYTES * (fields + len(plan.descriptions))
-    return draw_states.state(_choices(draw, min(size, 4096)), plan)
+    return values.state(_choices(draw, _STATE_BYTES), planned(document))
 
 
 @st.composite
@@ -155,7 +162,7 @@ def destinations(
     choices = _choices(draw, 2 * GENE)
     if odd_ones:
         return odd.bent(choices, plan, cleared(plan, state))
-    return scrambled(plan, state, lambda kind: str(draw_states.scalar(choices, kind)))
+    return scrambled(plan, state, lambda kind: str(values.scalar(choices, kind)))
 
 
 @st.composite
@@ -207,7 +214,8 @@ def illegal_descriptions(
     """
     chosen = _known(rules, odd.RULES, "rules")
     rule = draw(st.sampled_from(chosen))
-    document = draw(documents(max_fields=max_fields, kinds=_BREAKABLE.get(rule)))
+    least = min(2, max_fields)  # a field, and one of its child's
+    document = draw(documents(min_fields=least, max_fields=max_fields, kinds=_BREAKABLE.get(rule)))
     broken = odd.illegal(_choices(draw, GENE), document, rule)
     if broken is None:
         reject()
@@ -273,7 +281,7 @@ def note_case(request: Mapping[str, Any], expect: Mapping[str, Any] | None = Non
 
     `expect` is the result that is wanted; by default it is what the reference says.
     """
-    note(Shown(request, expect))  # type: ignore[arg-type]
+    note(Shown(request, expect))
 
 
 _PLANS: Final[list[tuple[Mapping[str, Any], Plan]]] = []

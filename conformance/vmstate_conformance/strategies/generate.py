@@ -18,9 +18,9 @@ from vmstate_conformance.strategies import odd, skew
 from vmstate_conformance.strategies.builder import MEDIUM, Scope, document
 from vmstate_conformance.strategies.choices import Choices
 from vmstate_conformance.strategies.landing import cleared
-from vmstate_conformance.strategies.mutations import mutate
+from vmstate_conformance.strategies.mutate import mutate
 from vmstate_conformance.strategies.plan import Plan, State
-from vmstate_conformance.strategies.states import state
+from vmstate_conformance.strategies.values import state
 from vmstate_conformance.strategies.wire import Wire, save
 
 Request = dict[str, Any]

@@ -146,23 +146,18 @@ class _Scrambling(_Clearing):
     def __init__(self, plan: Plan, other: Callable[[str], str]) -> None:
         super().__init__(plan)
         self.other = other
+        self.held = False
 
     def field(self, field: Field, kind: Any, vmsd: VMSD, owner: State, value: Any, old: Any) -> Any:
-        landed = super().field(field, kind, vmsd, owner, value, old)
-        held = field.offset in self.plan.held(vmsd.struct)
-        return landed if held else self.numbers(field, kind, landed)
-
-    def numbers(self, field: Field, kind: Any, value: Any) -> Any:
-        """Put other numbers into what a field of plain numbers has loaded."""
-        if field.struct or field.slots or value is None:
-            return value
+        self.held = field.offset in self.plan.held(vmsd.struct)
         if isinstance(kind, str):
-            return self.other(kind) if kind in SCALARS else value
-        if "pointer" in kind and field.pointer and not field.alloc:
-            return self.numbers(field, kind["pointer"], value)
-        if kind.keys() <= {"array", "count"}:
-            return [self.numbers(field, kind["array"], each) for each in value]
-        return value
+            return self.element(field, kind, value, old)
+        return super().field(field, kind, vmsd, owner, value, old)
+
+    def element(self, field: Field, kind: Any, value: Any, old: Any) -> Any:
+        if isinstance(kind, str) and kind in SCALARS:
+            return value if self.held else self.other(kind)
+        return super().element(field, kind, value, old)
 
 
 def copied(value: Any) -> Any:

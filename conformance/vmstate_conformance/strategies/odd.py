@@ -161,9 +161,9 @@ def _automatic(choices: Choices, document: Document) -> bool:
 def _misnamed(choices: Choices, document: Document) -> bool:
     descriptions = document["descriptions"]
     parent = descriptions[document["root"]]
-    name = choices.pick((document["root"][:-1], "other", document["root"][1:] + "/a"))
+    name = choices.pick(("other", document["root"][:-1], document["root"][1:] + "/a"))
     if not name or name in descriptions or name.startswith(document["root"]):
-        return False
+        name = f"~{len(descriptions)}"
     version = {"version_id": 1, "minimum_version_id": 1}
     descriptions[name] = {"struct": parent["struct"], **version, "fields": []}
     parent["subsections"] = [*(parent.get("subsections") or ()), name]

@@ -126,15 +126,18 @@ class Plan:
         return [] if kind.keys() & {"qtailq", "qlist"} else None
 
     def held(self, struct: str) -> set[int]:
-        """Give the offsets in a struct whose values some field compares with what it loads."""
+        """Give the offsets in a struct whose values matter before something is loaded into them."""
         found = self._held.get(struct)
         if found is None:
-            found = self._held[struct] = {
-                field.offset
-                for vmsd in self.descriptions.values()
-                for field in vmsd.fields
-                if vmsd.struct == struct and field.info in HOLDING
-            }
+            found = self._held[struct] = set()
+            asked: set[str] = set()
+            for vmsd in self.descriptions.values():
+                if vmsd.struct == struct:
+                    found |= {field.offset for field in vmsd.fields if field.info in HOLDING}
+                    for field in vmsd.fields:
+                        asked.update(_members(field.exists or {}))
+            paths = self.paths(struct).items()
+            found |= {at for at, (path, _) in paths if ".".join(path) in asked}
         return found
 
     def group(self, names: Sequence[str]) -> Group:
@@ -258,6 +261,15 @@ def holds(predicate: Mapping[str, Any], state: State, version: int) -> bool:
         case {"member": path, "eq": value}:
             return number(state, path) == int(value)
     return number(state, predicate["member"]) >= int(predicate["ge"])
+
+
+def _members(predicate: Mapping[str, Any]) -> Iterator[str]:
+    """Give the members that a predicate asks about."""
+    if "member" in predicate:
+        yield predicate["member"]
+    inner = [predicate["not"]] if "not" in predicate else []
+    for part in (*inner, *predicate.get("all", ()), *predicate.get("any", ())):
+        yield from _members(part)
 
 
 def force(predicate: Mapping[str, Any], state: State) -> None:

@@ -159,6 +159,7 @@ KINDS: Final = (
     # The subject of the patch, and what nests, once more.
     *(shape.name for shape in SHAPES if shape.slots == "auto"),
     *("struct-inline-one-embedded",) * 3,
+    *("tmp", "qtailq", "qlist", "gtree-direct", "gtree"),
 )
 
 #: Names of descriptions; one is the beginning of another.
