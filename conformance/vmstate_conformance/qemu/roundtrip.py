@@ -18,6 +18,8 @@ from vmstate_conformance.qemu.recipes.model import equip
 from vmstate_conformance.qemu.streams import load, save
 
 Change = Literal["differs", "gone", "new"]
+#: The content of a page that was sent as a difference.
+_UNKNOWN: Final = b""
 _ITERATIVE: Final = frozenset(("start", "part", "end"))
 
 
@@ -77,7 +79,7 @@ def differences(before: Stream, after: Stream) -> tuple[Difference, ...]:
             found.append(Difference(label, "differs", _paths(before, section, after, other)))
     memory, later = _memory(before), _memory(after)
     for block in sorted(memory.keys() | later.keys()):
-        if memory.get(block) != later.get(block):
+        if not _same(memory.get(block, {}), later.get(block, {})):
             found.append(Difference(f"ram {block}", "differs"))
     return tuple(found)
 
@@ -100,6 +102,12 @@ def _leaves(stream: Stream, section: Section) -> dict[str, bytes]:
     }
 
 
+def _same(one: dict[int, bytes], other: dict[int, bytes]) -> bool:
+    """Compare two blocks, but for the pages that nobody knows."""
+    unknown = {at for pages in (one, other) for at, page in pages.items() if page == _UNKNOWN}
+    return all(one.get(at) == other.get(at) for at in (one.keys() | other.keys()) - unknown)
+
+
 def _memory(stream: Stream) -> dict[str, dict[int, bytes]]:
     """Give what RAM holds at the end: by block and address, a digest; nothing for a page of zeros."""
     memory: dict[str, dict[int, bytes]] = {}
@@ -111,7 +119,9 @@ def _memory(stream: Stream) -> dict[str, dict[int, bytes]]:
             pages = memory.setdefault(record.block, {})
             for at in range(record.count):
                 address = record.address + at * size
-                if record.op == "zero":
+                if record.op == "xbzrle":
+                    pages[address] = _UNKNOWN
+                elif record.op == "zero":
                     pages.pop(address, None)
                 elif record.op == "page":
                     # Only the first page of a run may be named.

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +18,7 @@ _BYTES: Final = frozenset(
 )  # fmt: skip
 _MARKERS: Final = (0x30, 0x31, 0x32, 0x00, 0xFF)
 _VMDESC: Final = b"\x06\0\0\0\2{}"
+_HELD: Final = re.compile(rb"[^\0]")
 _WIDEST: Final = 8
 #: Of a hundred inputs, how many go to the recipe's own sections, and how many change the framing.
 _FOCUSED: Final = 88
@@ -120,19 +123,25 @@ class Mutator:
         return (new & ((1 << bits) - 1)).to_bytes(len(old), "big"), what
 
     def _bytes(self, old: bytes) -> tuple[bytes, str]:
+        """Change a few of many bytes, mostly near those that hold something, as a number or as bits."""
+        pick = self._random
         new = bytearray(old)
-        size = self._random.choice((1, 1, 2, 4, 8))
-        at = self._random.randrange(max(1, len(new) - size + 1))
-        match self._random.randrange(4):
+        size = min(pick.choice((1, 1, 2, 2, 4, 4, 8)), len(old))
+        held = [found.start() for found in itertools.islice(_HELD.finditer(old), 4096)]
+        at = pick.randrange(len(old))
+        if held and pick.randrange(4):
+            at = pick.choice(held) - pick.randrange(size)
+        at = min(max(at, 0), len(old) - size)
+        match pick.randrange(8):
             case 0:
-                new[at : at + size] = self._random.choice((b"\0", b"\xff", b"\x7f", b"\x80")) * size
+                new[at] ^= 1 << pick.randrange(8)
             case 1:
-                new[at] ^= 1 << self._random.randrange(8)
+                new[at : at + size] = pick.randbytes(size)
             case 2:
-                new[at : at + size] = self._random.randbytes(size)
+                new = bytearray(pick.choice((b"\0", b"\xff")) * len(new))
             case _:
-                new = bytearray(self._random.choice((b"\0", b"\xff")) * len(new))
-        return bytes(new[: len(old)]), "bytes"
+                new[at : at + size] = self._number(old[at : at + size])[0]
+        return bytes(new), "bytes"
 
     def _structure(self) -> Edit:
         """Change what frames the fields: the framing may stay whole, or be broken."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 
 from vmstate_conformance.qemu.machine import Machine
@@ -14,10 +15,19 @@ PC: Final = ("-M", "pc", *SMALL)
 
 
 def _dirty(machine: Machine) -> None:
-    """Write what the first pass of a migration has sent already, a little each time."""
-    for turn in range(8):
-        for page in range(128):
-            machine.qtest.poke(0x400000 + page * 0x1000 + turn * 8, turn << 8 | page)
+    """Write again, pass after pass, to pages that were sent: in the third they are differences."""
+    passes = 0
+    deadline = time.monotonic() + 20
+    for turn in range(1000):
+        told = machine.qmp.execute("query-migrate")
+        ram = told.get("ram", {})
+        if told.get("xbzrle-cache", {}).get("pages", 0) >= 64 or time.monotonic() > deadline:
+            return
+        if ram.get("dirty-sync-count", 0) != passes:
+            passes = ram["dirty-sync-count"]
+            for page in range(128):
+                machine.qtest.poke(0x400000 + page * 0x1000 + turn % 512 * 8, turn << 8 | page)
+        time.sleep(0.01)
 
 
 def _fill(machine: Machine) -> None:
