@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from vmstate_conformance.qemu.provision import find
+
 Ask = Callable[..., Result]
 Program = Callable[[str], str]
 
@@ -110,3 +112,21 @@ def test_an_architecture_that_is_not_provisioned_comes_with_the_command(
 
     assert result.exit_code == 3
     assert "qemu provision --arch s390x" in one_line(result)
+
+
+@pytest.mark.qemu
+def test_a_binary_of_another_architecture_is_told_from_its_own_words(ask: Ask, stream: str) -> None:
+    other = str(find(None).binary)
+
+    result = ask("feed", stream, "--recipe", "s390x", "--qemu", other)
+
+    assert result.exit_code == 3
+    assert "does not start: " in one_line(result)
+
+
+@pytest.mark.qemu
+def test_arguments_that_qemu_does_not_know_come_with_its_reason(ask: Ask, stream: str) -> None:
+    result = ask("feed", stream, "--", "-M", "none", "-device", "no-such-device")
+
+    assert result.exit_code == 3
+    assert "'no-such-device' is not a valid device model name" in one_line(result)

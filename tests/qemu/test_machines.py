@@ -95,6 +95,39 @@ def test_the_processes_end_with_the_run_that_is_killed(tmp_path: Path) -> None:
     pytest.fail("QEMU lives on")
 
 
+def test_a_campaign_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    mark = f"VMSTATE_TEST_MARK={tmp_path}"
+    command = [sys.executable, "-m", "vmstate_conformance", "qemu", "fuzz", "--recipe", "none"]
+    with subprocess.Popen(
+        [*command, "-j", "2", "--minutes", "5", "--into", str(tmp_path)],
+        env={**os.environ, "VMSTATE_TEST_MARK": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+    ) as run:
+        wait_for(lambda: sum("qemu-system" in each for each in marked(mark).values()) == 2)
+        run.kill()
+    wait_for(lambda: not marked(mark))
+
+
+def marked(mark: str) -> dict[int, str]:
+    """Give the command lines of the living processes that have the mark in their environment."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
+                found[int(process.name)] = (process / "cmdline").read_text(errors="replace")
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(done: Callable[[], bool]) -> None:
+    for _ in range(300):
+        if done():
+            return
+        time.sleep(0.1)
+    pytest.fail("it does not come to that")
+
+
 def alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]

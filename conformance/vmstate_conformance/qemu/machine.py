@@ -105,7 +105,7 @@ class Machine:
         except (GoneError, LateError) as error:
             late = isinstance(error, LateError)
             self.close()
-            said = self.said or ("it says nothing; is it QEMU?" if late else str(error))
+            said = complaint(self.said) or ("it says nothing; is it QEMU?" if late else str(error))
             raise QemuError(f"{qemu.binary}: does not start: {said}") from None
         if limits.growth is not None:
             self.bound(limits.growth)
@@ -170,6 +170,12 @@ class Machine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def complaint(said: str) -> str:
+    """Give the line of what a process printed that says what is wrong: the first that is no warning."""
+    lines = [line for line in said.splitlines() if line.strip() and "warning:" not in line]
+    return lines[0][:300] if lines else ""
 
 
 def die_with_parent() -> None:

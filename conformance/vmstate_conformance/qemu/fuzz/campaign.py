@@ -7,6 +7,8 @@ import contextlib
 import multiprocessing
 import queue
 import random
+import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -129,6 +131,9 @@ def _work(
     tallies: multiprocessing.queues.Queue[Tally | BaseException],
 ) -> None:
     die_with_parent()
+    # The one who started us ends us, by SIGTERM, and what we have made is cleared away.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     while True:
         try:
             name, piece, seconds = tasks.get(timeout=1)
