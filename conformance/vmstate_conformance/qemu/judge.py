@@ -92,6 +92,7 @@ def feed(
                 if reason is None and drive:
                     for stage in ("cont", "reset"):
                         exercise(machine, stage, timeout)
+                    machine.qmp.execute("query-status", timeout)
             except (GoneError, LateError) as error:
                 return death(machine, stage, started, late=isinstance(error, LateError))
             seconds = time.monotonic() - started
@@ -109,7 +110,6 @@ def exercise(machine: Machine, stage: Stage, timeout: float) -> None:
         with contextlib.suppress(QmpError):
             machine.qmp.execute("cont", timeout)
         machine.qtest.step(10_000_000)
-    machine.qmp.execute("query-status", timeout)
 
 
 def death(machine: Machine, stage: Stage, started: float, *, late: bool) -> Verdict:
