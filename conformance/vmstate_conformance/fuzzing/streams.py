@@ -15,7 +15,7 @@ from vmstate.whole import wire
 from vmstate_conformance.fuzzing import structure
 from vmstate_conformance.fuzzing.catalogue import LIMITS
 from vmstate_conformance.strategies.choices import Choices, from_bytes
-from vmstate_conformance.strategies.states import state
+from vmstate_conformance.strategies.values import state
 
 HEADER: Final = wire.MAGIC.to_bytes(4, "big") + wire.VERSION.to_bytes(4, "big")
 _PAGE: Final = 1024
