@@ -66,6 +66,8 @@ class Limits:
     """Fields and elements visited, above what the bytes of the stream account for."""
     output: int
     """Bytes of a stream or of a vmdesc that a save may write."""
+    addresses: int = 0x7F00_0000_0000
+    """Where addresses begin, as in a real process; no rule of the format depends on it."""
 
 
 @dataclass(frozen=True, slots=True)

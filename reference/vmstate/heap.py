@@ -16,9 +16,8 @@ from vmstate.dialects import Limits
 from vmstate.errors import Abort, out_of_bounds
 
 POINTER: Final = 8
-# Where addresses begin, and that blocks end with a page: as guarded memory of a real process has it, so
-# that descriptions which take an address for a number meet the same kind of number.
-_FIRST: Final = 0x7F00_0000_0000
+# Blocks end with a page, as guarded memory of a real process has it, so that descriptions which take an
+# address for a number meet the same kind of number.
 _GUARDED: Final = 1 << 12
 # Far enough that no stride of a real description steps over the gap between two blocks.
 _GAP: Final = 1 << 20
@@ -137,7 +136,7 @@ class Heap:
         self.limits = limits
         self._bases: list[int] = []
         self._blocks: list[Block] = []
-        self._next = _FIRST
+        self._next = limits.addresses
         self._stored = 0
         self.step = 0
         self.accesses = 0
