@@ -12,6 +12,7 @@ from vmstate.whole.lists import CountedBytes, Nodes, Tree
 from vmstate.whole.nodes import Array, Bytes, Node, Scalar, ScalarArray, Scalars
 from vmstate.whole.pointers import Entry, Group
 from vmstate.whole.private_infos import private
+from vmstate.whole.virtio import Virtio
 from vmstate.whole.vmdesc import Repeated, pairs_of
 
 #: The numbers of vmstate-types.c and of the devices, by the name that the vmdesc shows. All are
@@ -203,7 +204,7 @@ def _leaf(entry: dict[str, Any], kind: str, size: int, depth: int) -> Node:
         return CountedBytes(size)
     elif isinstance(entry.get("fields"), list):  # tmp, vstruct, and whatever else recurses inline
         return _fields(entry, depth + 1)
-    known = private(kind, size)
+    known = Virtio(size) if kind == "virtio" else private(kind, size)
     if known is not None:
         return known
     reason = f"a number of {number.size} bytes" if number else f"no known layout of {kind!r}"

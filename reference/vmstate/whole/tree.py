@@ -114,9 +114,19 @@ def _bytes(digits: str, *, whole: bool) -> str:
     size = len(digits) // 2
     if size > _SHOWN and not digits.strip("0"):
         return f"00 * {size}"
+    said = _said(digits)
+    if said:
+        return f'"{said}" in {size:,} bytes'
     if whole or size <= 2 * _SHOWN:
         return digits or "(no bytes)"
     return f"{digits[: 4 * _SHOWN]}… ({size:,} bytes)"
+
+
+def _said(digits: str) -> str:
+    """Give the text of a buffer that holds nothing else, padded with zeros; "" if it does not."""
+    data = bytes.fromhex(digits).rstrip(b"\0")
+    good = len(data) > 3 and data.isascii() and data.decode().isprintable()
+    return data.decode() if good and len(data) < len(digits) // 2 else ""
 
 
 def summary(stream: Stream, name: str) -> Iterator[str]:
