@@ -28,7 +28,7 @@ pytestmark = pytest.mark.qemu
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
     """Starts machines with an NVMe controller; all have the same disk."""
-    arguments = equip(recipe("nvme").arguments, tmp_path)
+    arguments = equip(recipe("nvme").arguments, tmp_path, find(None))
     machines: list[Machine] = []
 
     def make(*more: str) -> Machine:

@@ -71,7 +71,7 @@ def harvest(recipe: Recipe, qemu: Qemu) -> Harvest:
     """Run a recipe. Raises `QemuError` with the step that fails."""
     with tempfile.TemporaryDirectory(prefix="vmstate-") as name:
         folder = Path(name)
-        arguments = equip(recipe.arguments, folder)
+        arguments = equip(recipe.arguments, folder, qemu)
         with Machine(qemu, arguments, arch=recipe.arch) as machine:
             recipe.steps(machine)
             stream = _stream(recipe, qemu, machine, arguments, folder)
@@ -127,7 +127,13 @@ def dump(recipe: Recipe, qemu: Qemu) -> bytes:
     """Ask for the descriptions of all devices, as JSON. Raises `QemuError`."""
     with tempfile.TemporaryDirectory(prefix="vmstate-") as name:
         target = Path(name) / "dump.json"
-        arguments = ["-display", "none", "-accel", qemu.accel, *equip(recipe.arguments, Path(name))]
+        arguments = [
+            "-display",
+            "none",
+            "-accel",
+            qemu.accel,
+            *equip(recipe.arguments, Path(name), qemu),
+        ]
         try:
             done = subprocess.run(
                 qemu.command(*arguments, "-dump-vmstate", str(target)),

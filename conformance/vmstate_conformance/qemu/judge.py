@@ -82,7 +82,12 @@ def feed(
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="vmstate-") as name:
-        arguments = [*equip(machinery.arguments, Path(name)), "-S", "-incoming", "defer"]
+        arguments = [
+            *equip(machinery.arguments, Path(name), machinery.qemu),
+            "-S",
+            "-incoming",
+            "defer",
+        ]
         with Machine(
             machinery.qemu, arguments, arch=machinery.arch, limits=limits, preload=preload
         ) as machine:

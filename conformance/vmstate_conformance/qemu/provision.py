@@ -35,6 +35,8 @@ ARCHS: Final = {
     "riscv64": ("qemu-system-riscv", "qemu-system-riscv64"),
     "ppc64": ("qemu-system-ppc", "qemu-system-ppc64"),
 }
+#: Programs that come with the release that we harvest from: a software TPM.
+_TOOLS: Final = ("swtpm",)
 _STAMP: Final = "provisioned.json"
 _KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _SOURCES: Final = Path("/etc/apt")
@@ -64,14 +66,23 @@ class Qemu:
         """Give the command line that runs it; `preload` needs a sysroot, else the environment."""
         if self.sysroot is None:
             return [str(self.binary), *arguments]
-        libraries = self.sysroot / "usr/lib/x86_64-linux-gnu"
-        places = [libraries, *sorted(each for each in libraries.iterdir() if each.is_dir())]
-        command = [str(self.sysroot / "usr/lib64/ld-linux-x86-64.so.2")]
-        command += ["--library-path", ":".join(map(str, places))]
+        command = _loader(self.sysroot)
         if preload is not None:
             command += ["--preload", str(preload)]
         firmware = [part for place in self.data for part in ("-L", str(place))]
         return [*command, str(self.binary), *firmware, *arguments]
+
+    def tool(self, name: str) -> list[str]:
+        """Give the command of another program that was provisioned, or is on the PATH.
+
+        Raises `QemuError` where there is none.
+        """
+        if self.sysroot is not None and (program := self.sysroot / "usr/bin" / name).is_file():
+            return [*_loader(self.sysroot), str(program)]
+        found = shutil.which(name)
+        if found is None:
+            raise QemuError(f"{name} is needed and not there: install it, or provision anew")
+        return [found]
 
     def environment(self) -> dict[str, str]:
         """Give what it needs in its environment: where its modules are."""
@@ -106,6 +117,13 @@ class Qemu:
         if found is None:
             raise QemuError(f"{self.binary}: says no version; is it QEMU?")
         return found[1]
+
+
+def _loader(sysroot: Path) -> list[str]:
+    libraries = sysroot / "usr/lib/x86_64-linux-gnu"
+    places = [libraries, *sorted(each for each in libraries.iterdir() if each.is_dir())]
+    loader = sysroot / "usr/lib64/ld-linux-x86-64.so.2"
+    return [str(loader), "--library-path", ":".join(map(str, places))]
 
 
 def cache_dir() -> Path:
@@ -152,7 +170,8 @@ def provision(
     target = cache / _folder(release)
     stamp = _stamp(target)
     wanted = {*archs, *stamp.get("archs", ())}
-    if stamp and wanted == set(stamp["archs"]):
+    tools = _TOOLS if release == RELEASE else ()
+    if stamp and wanted == set(stamp["archs"]) and set(tools) <= set(stamp.get("tools", ())):
         return dict(stamp["packages"])
     for tool in ("apt-get", "dpkg-deb", "tar"):
         if shutil.which(tool) is None:
@@ -164,10 +183,11 @@ def provision(
     with tempfile.TemporaryDirectory(dir=cache, prefix=".provision-") as name:
         work = Path(name)
         names = [ARCHS[arch][0] for arch in sorted(wanted)]
-        packages = _fetch(work, names, RELEASES[release])
+        packages = _fetch(work, [*names, *tools], RELEASES[release])
         sysroot = work / "sysroot"
         _unpack(work / "cache/archives", sysroot)
-        (sysroot / _STAMP).write_text(json.dumps({"archs": sorted(wanted), "packages": packages}))
+        made = {"archs": sorted(wanted), "packages": packages, "tools": tools}
+        (sysroot / _STAMP).write_text(json.dumps(made))
         old = work / "old"
         if target.exists():
             target.rename(old)

@@ -49,7 +49,12 @@ def roundtrip(machinery: Machinery, stream: Path, timeout: float = 30) -> Trip:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="vmstate-") as name:
         folder = Path(name)
-        arguments = [*equip(machinery.arguments, folder), "-S", "-incoming", "defer"]
+        arguments = [
+            *equip(machinery.arguments, folder, machinery.qemu),
+            "-S",
+            "-incoming",
+            "defer",
+        ]
         with Machine(machinery.qemu, arguments, arch=machinery.arch) as machine:
             try:
                 reason = load(machine, stream, machinery.capabilities, timeout)

@@ -56,7 +56,7 @@ class Arena:
         self._stack = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vmstate-")))
-            arguments = equip(disk(machinery.arguments), folder)
+            arguments = equip(disk(machinery.arguments), folder, machinery.qemu)
             self._machine = stack.enter_context(
                 Machine(
                     machinery.qemu,

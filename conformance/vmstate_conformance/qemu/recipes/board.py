@@ -121,6 +121,24 @@ def iommu(machine: Machine) -> None:
     qtest.poke(base + 0x18, 1 << 31 | 1 << 26)
 
 
+def tpm(machine: Machine) -> None:
+    """A locality taken, a command half given."""
+    base = 0xFED40000
+    qtest = machine.qtest
+    qtest.poke(base, 0x02, 1)
+    qtest.poke(base + 0x18, 0x40, 1)
+    for value in bytes.fromhex("80010000000c0000017b"):
+        qtest.poke(base + 0x24, value, 1)
+
+
+def crb(machine: Machine) -> None:
+    """A locality taken, a command in the buffer."""
+    base = 0xFED40000
+    machine.qtest.poke(base + 0x08, 1)
+    machine.qtest.poke(base + 0x40, 1)
+    machine.qtest.write(base + 0x80, bytes.fromhex("80010000000c0000017b0010"))
+
+
 def board(machine: Machine) -> None:
     """All of the board at once."""
     for each in (interrupts, timers, keyboard, serial):
@@ -132,7 +150,16 @@ def _one(name: str, summary: str, steps: object, focus: str, *more: str) -> Reci
     return Recipe(name, summary, (*Q35, *more), steps, focus=tuple(focus.split()))
 
 
+_TPM: Final = ("-chardev", "socket,id=t,path={tpm}", "-tpmdev", "emulator,id=t,chardev=t")
 RECIPES: Final = (
+    _one(
+        *("tpm", "a TPM behind TIS within a command", tpm, "tpm"),
+        *(*_TPM, "-device", "tpm-tis,tpmdev=t"),
+    ),
+    _one(
+        *("tpm-crb", "a TPM behind CRB with a command in its buffer", crb, "tpm"),
+        *(*_TPM, "-device", "tpm-crb,tpmdev=t"),
+    ),
     _one("apic", "PICs and I/O APIC programmed", interrupts, "apic i8259"),
     _one("hpet", "HPET, PIT and RTC running", timers, "hpet i8254 mc146818rtc pcspk timer"),
     _one("keyboard", "keys and mouse in their queues", keyboard, "ps2 pckbd vmmouse"),

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from vmstate_conformance.qemu import qcow2
+from vmstate_conformance.qemu import qcow2, tpm
 from vmstate_conformance.qemu.machine import Machine
+from vmstate_conformance.qemu.provision import Qemu
 
-_PLACE: Final = re.compile(r"\{(disk\w*|ram)\}")
+_PLACE: Final = re.compile(r"\{(disk\w*|ram|tpm)\}")
 
 
 def nothing(machine: Machine) -> None:
@@ -26,7 +27,7 @@ class Recipe:
     name: str
     summary: str
     arguments: tuple[str, ...]
-    """Of QEMU; `{disk…}` stands for an empty qcow2 image of that name, `{ram}` for a file of RAM."""
+    """Of QEMU; `{disk…}` is an empty qcow2 image of its own, `{ram}` a file, `{tpm}` a TPM's socket."""
     steps: Callable[[Machine], None] = nothing
     arch: str = "x86_64"
     program: str | None = None
@@ -46,15 +47,22 @@ class Recipe:
         return self.via in {"migrate", "savevm"}
 
 
-def equip(arguments: Sequence[str], folder: Path) -> list[str]:
-    """Give the arguments with each placeholder filled; the images are made in `folder`."""
+def equip(arguments: Sequence[str], folder: Path, qemu: Qemu) -> list[str]:
+    """Give the arguments with each placeholder filled; what they stand for is made in `folder`.
+
+    A software TPM is started for `{tpm}`, and ends with the QEMU that connects to it. Raises
+    `QemuError` where there is none.
+    """
     made: dict[str, Path] = {}
 
-    def image(found: re.Match[str]) -> str:
-        path = folder / f"{found[1]}.qcow2"
-        if found[1] not in made and found[1] != "ram":
-            qcow2.create(path)
-            made[found[1]] = path
-        return str(path)
+    def place(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in made:
+            made[name] = folder / f"{name}.qcow2"
+            if name == "tpm":
+                made[name] = tpm.start(qemu, folder)
+            elif name != "ram":
+                qcow2.create(made[name])
+        return str(made[name])
 
-    return [_PLACE.sub(image, argument) for argument in arguments]
+    return [_PLACE.sub(place, argument) for argument in arguments]
