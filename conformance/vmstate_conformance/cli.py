@@ -44,8 +44,18 @@ class _Group(click.Group):
         if cmd_name in _ELSEWHERE and _exists(_ELSEWHERE[cmd_name]):
             module = importlib.import_module(_ELSEWHERE[cmd_name])
             command: click.Command = getattr(module, cmd_name)
-            return command
-        return super().get_command(ctx, cmd_name)
+            return _unescaped(command)
+        command_ = super().get_command(ctx, cmd_name)
+        return command_ and _unescaped(command_)
+
+
+def _unescaped(command: click.Command) -> click.Command:
+    """Let click see its mark for lines that it must not wrap, which raw docstrings spell out."""
+    if command.help:
+        command.help = command.help.replace("\\b\n", "\b\n")
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        _unescaped(each)
+    return command
 
 
 def _exists(module: str) -> bool:
@@ -127,7 +137,7 @@ def _fail(message: object, status: int) -> None:
 def main() -> None:
     """Run the command line."""
     try:
-        cli(prog_name="vmstate-conformance")
+        _unescaped(cli)(prog_name="vmstate-conformance")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(CONFORMS)

@@ -24,7 +24,7 @@ def annotate(
     """
     trace = Trace(recording=True)
     result = perform(request, dialect=dialect, profile=profile, trace=trace)
-    if request["op"] == "load":
+    if request["op"] in ("load", "stream"):
         return result, trace.segments, hexadecimal(request["stream"], "stream")
     return result, trace.segments, bytes.fromhex(result.get("stream", ""))
 

@@ -52,12 +52,30 @@ def of_heap(want: dict[str, Any], got: Any) -> list[Difference]:
     return found
 
 
-def of_state(want: Any, got: Any) -> list[Difference]:
+def of_state(want: Any, got: Any, path: str = "state") -> list[Difference]:
     """Compare states: `"*"` is any value, `?` any digit of a string of hex or decimal digits."""
     found: list[Difference] = []
     if want != got:
-        _walk("state", want, canonical_state(got), found)
+        _walk(path, want, canonical_state(got), found)
     return found
+
+
+def of_devices(want: list[dict[str, Any]], got: Any) -> list[Difference]:
+    """Compare what became of the devices of a whole stream, as far as something is wanted of each."""
+    if not isinstance(got, list) or len(got) != len(want):
+        return [Difference("devices", len(want), len(got) if isinstance(got, list) else got)]
+    found: list[Difference] = []
+    for at, (one, other) in enumerate(zip(want, got, strict=True)):
+        path = f"devices[{at}]"
+        if not isinstance(other, dict):
+            found.append(Difference(path, one, other))
+            continue
+        for key, value in one.items():
+            if key == "state":
+                found += of_state(value, other.get(key), f"{path}.state")
+            else:
+                found += plain(f"{path}.{key}", value, other.get(key))
+    return found[:_SHOWN]
 
 
 def _walk(path: str, want: Any, got: Any, found: list[Difference]) -> None:

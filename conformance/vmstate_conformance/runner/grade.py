@@ -12,6 +12,7 @@ from vmstate_conformance.cases import Case
 from vmstate_conformance.runner.differences import (
     Difference,
     of_class,
+    of_devices,
     of_heap,
     of_state,
     plain,
@@ -178,17 +179,32 @@ def _own(
             found += differences
             coarse |= only_coarse
     if verdict == "accept":
-        if "state" in want:
-            if hello is not None and hello.state == "none":
-                coarse = True
-            else:
-                found += of_state(want["state"], result.get("state"))
-        for key in _AFTER:
-            if key in want:
-                found += plain(key, want[key], result.get(key))
+        if hello is not None and hello.state == "none":
+            coarse |= "state" in want or "devices" in want
+        else:
+            found += _left(want, result)
+        found += _after(want, result)
     if "stream" in want:
         found += plain("stream", want["stream"], result.get("stream"))
     return found, coarse
+
+
+def _left(want: dict[str, Any], result: dict[str, Any]) -> list[Difference]:
+    """Compare the state that the operation left: of one description, or of devices."""
+    found: list[Difference] = []
+    if "state" in want:
+        found += of_state(want["state"], result.get("state"))
+    if "devices" in want:
+        found += of_devices(want["devices"], result.get("devices"))
+    return found
+
+
+def _after(want: dict[str, Any], result: dict[str, Any]) -> list[Difference]:
+    found: list[Difference] = []
+    for key in _AFTER:
+        if key in want:
+            found += plain(key, want[key], result.get(key))
+    return found
 
 
 def _facet(
@@ -206,14 +222,9 @@ def _facet(
         case "resave":
             return _resave(case, want, result)
         case _:
-            found = []
-            if "state" in want:
-                if hello is not None and hello.state == "none":
-                    return FacetGrade(name, "unsupported", needs="state")
-                found += of_state(want["state"], result.get("state"))
-            for key in _AFTER:
-                if key in want:
-                    found += plain(key, want[key], result.get(key))
+            if hello is not None and hello.state == "none":
+                return FacetGrade(name, "unsupported", needs="state")
+            found = _left(want, result) + _after(want, result)
     return FacetGrade(name, "fail" if found else "pass", tuple(found))
 
 

@@ -9,7 +9,17 @@ from vmstate_conformance.cases import Case
 from vmstate_conformance.cases.expectation import hardened_of_abort
 
 #: The facets, in the order of reports. The first is the operation's own.
-FACETS: Final = ("check", "save", "load", "stream", "resave", "vmdesc", "heap", "partial")
+FACETS: Final = (
+    "check",
+    "save",
+    "load",
+    "savevm",
+    "stream",
+    "resave",
+    "vmdesc",
+    "heap",
+    "partial",
+)
 
 #: What a hardened implementation says where QEMU aborts, by what QEMU's assertion was about.
 _HARDENED_CLASSES: Final = (
@@ -26,7 +36,13 @@ _BY_KIND: Final = {
 }
 #: The facets by what decides them: a corpus has few kinds of expectations.
 _NAMED: Final[dict[tuple[Any, ...], tuple[str, ...]]] = {}
-_REFUSAL: Final = {"check": "invalid", "save": "error", "load": "reject", "stream": "reject"}
+_REFUSAL: Final = {
+    "check": "invalid",
+    "save": "error",
+    "load": "reject",
+    "savevm": "error",
+    "stream": "reject",
+}
 
 
 def wanted(case: Case, profile: str) -> dict[str, Any]:
@@ -66,7 +82,7 @@ def _facets(op: str, want: dict[str, Any]) -> tuple[str, ...]:
         if "heap" in want:
             named.append("heap")
         if want["verdict"] == "reject" and not want.keys().isdisjoint(
-            ("state", "consumed", "stream_error")
+            ("state", "devices", "consumed", "stream_error")
         ):
             named.append("partial")
     elif "vmdesc" in want:
