@@ -24,6 +24,7 @@ _ELSEWHERE: Final = {
     "adequacy": "vmstate_conformance.adequacy.cli",
     "case": "vmstate_conformance.cases.cli",
     "compare": "vmstate_conformance.reports.cli",
+    "documents": "vmstate_conformance.runner.documents",
     "diff": "vmstate_conformance.differential.cli",
     "expect": "vmstate_conformance.expectations.cli",
     "mutants": "vmstate_conformance.mutants.cli",
