@@ -135,10 +135,13 @@ def _fail(message: object, status: int) -> None:
     sys.exit(status)
 
 
+_unescaped(cli)
+
+
 def main() -> None:
     """Run the command line."""
     try:
-        _unescaped(cli)(prog_name="vmstate-conformance")
+        cli(prog_name="vmstate-conformance")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(CONFORMS)

@@ -111,7 +111,11 @@ def _run(run: Results) -> dict[str, Any]:
         "restarts": footer.get("restarts", 0),
         "cases": footer.get("cases", 0),
         "counts": {each: run.summary().total[each] for each in SHOWN if run.summary().total[each]},
-        "levels": {level: _level(counts) for level, counts in footer.get("levels", {}).items()},
+        "levels": {
+            level: counts
+            for level, given in footer.get("levels", {}).items()
+            if (counts := _level(given))["asked"]
+        },
     }
 
 

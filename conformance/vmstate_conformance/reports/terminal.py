@@ -114,7 +114,8 @@ def verdict(console: Console, summary: Summary, footer: Mapping[str, Any], what:
     for level, counted in footer["levels"].items():
         good = sum(counted.get(grade, 0) for grade in ("pass", "pass-coarse", "free"))
         asked = good + sum(counted.get(grade, 0) for grade in ("fail", "xfail", "xpass", "broken"))
-        console.print(f"{level}: {good}/{asked}")
+        if asked:
+            console.print(f"{level}: {good}/{asked}")
     seconds = footer.get("seconds", 0)
     console.print(
         Text(printable(f"{what} {word}: {counts}") + f" in {seconds:.1f} s", style), soft_wrap=True
