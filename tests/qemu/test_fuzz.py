@@ -63,6 +63,18 @@ def test_a_seed_that_cannot_be_read_is_refused() -> None:
         plant(b"QEVM\0\0\0\2", ())
 
 
+def test_long_bytes_are_windows_and_each_that_holds_something_is_a_group() -> None:
+    field = {"name": "b", "type": "buffer", "size": 4096}
+    device = {"name": "dev", "instance_id": 0, "vmsd_name": "d", "version": 1, "fields": [field]}
+    text = json.dumps({"page_size": 4096, "devices": [device]}).encode()
+    body = section(b"dev", b"\1" + bytes(2000) + b"\2" + bytes(2094), 3)
+    head = b"QEVM\0\0\0\3\7\0\0\0\4none"
+    made = plant(head + body + b"\0\6" + len(text).to_bytes(4, "big") + text, ())
+
+    sizes = {name: len(each) for name, each in made.groups.items() if name.startswith("dev#0.b")}
+    assert sizes == {"dev#0.b+0x0": 1, "dev#0.b+0x7d0": 1, "dev#0.b+zeros[]": 254}
+
+
 def test_the_same_seed_makes_the_same_mutants(seed: Seed) -> None:
     one, other, third = mutants(seed, 50), mutants(seed, 50), mutants(seed, 50, 2)
 

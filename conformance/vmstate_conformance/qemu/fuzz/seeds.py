@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,10 @@ from vmstate.whole import read_file
 from vmstate_conformance.qemu.provision import QemuError
 
 _INDEX: Final = re.compile(r"\[\d+\]")
+#: Leaves longer than this many bytes are parted into windows, but for those of RAM.
+_LONG: Final = 64
+_WINDOW: Final = 16
+_WHOLE: Final = frozenset(("ram-page", "ram-pages", "xbzrle", "padding", "name"))
 _SUBSECTION: Final = re.compile(r"^(.*:[^.:]+?)\.[^:]*$")
 
 
@@ -64,6 +68,18 @@ def group_of(path: str) -> str:
     return _INDEX.sub("[]", path)
 
 
+def _windows(spot: Spot, data: bytes) -> Iterator[Spot]:
+    """Part a long leaf that nobody has taken apart: each piece that holds something is a group."""
+    if spot.size <= _LONG or spot.kind in _WHOLE:
+        yield spot
+        return
+    for at in range(spot.offset, spot.end, _WINDOW):
+        size = min(_WINDOW, spot.end - at)
+        held = data[at : at + size].strip(b"\0")
+        name = f"+{at - spot.offset:#x}" if held else f"+zeros[{at - spot.offset}]"
+        yield Spot(spot.path + name, at, size, "bytes")
+
+
 def plant(data: bytes, focus: Sequence[str]) -> Seed:
     """Take a stream apart. Raises `QemuError` where it cannot be read to its end."""
     stream = read_file(data, spans=True)
@@ -75,7 +91,8 @@ def plant(data: bytes, focus: Sequence[str]) -> Seed:
     for span in stream.spans or ():
         if span.offset >= end or not span.size:
             continue
-        groups[group_of(span.path)].append(Spot(span.path, span.offset, span.size, span.kind))
+        for spot in _windows(Spot(span.path, span.offset, span.size, span.kind), data):
+            groups[group_of(spot.path)].append(spot)
         if found := _SUBSECTION.match(span.path):
             bounds = inside.setdefault(found[1], [span.offset, 0])
             bounds[0] = min(bounds[0], span.offset)
