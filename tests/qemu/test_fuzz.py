@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from click.testing import Result
 from vmstate_conformance.qemu.build import adapter
 from vmstate_conformance.qemu.fuzz.arena import Arena
 from vmstate_conformance.qemu.fuzz.faults import faults, signature
-from vmstate_conformance.qemu.fuzz.findings import known, write
+from vmstate_conformance.qemu.fuzz.findings import keys, known, write
 from vmstate_conformance.qemu.fuzz.minimise import Confirmed, confirm
 from vmstate_conformance.qemu.fuzz.mutate import Edit, Mutant, Mutator
 from vmstate_conformance.qemu.fuzz.seeds import Seed, plant
@@ -237,7 +238,10 @@ def test_a_finding_is_a_folder_that_says_all(seed: Seed, tmp_path: Path) -> None
     told = (folder / "reproducer.txt").read_text()
     assert "-incoming file:stream.bin" in told
     assert "dev#0.on: bool, '01' to 'ff'" in told
-    assert known(tmp_path) == {"signal 11 through NULL: at qemu-system-x+0x30": folder.name}
+    assert known(tmp_path) == {
+        "signal 11 through NULL: at qemu-system-x+0x30",
+        "crashed by dev#0.on",
+    }
 
 
 def test_the_same_cause_is_written_once(seed: Seed, tmp_path: Path) -> None:
@@ -245,6 +249,27 @@ def test_the_same_cause_is_written_once(seed: Seed, tmp_path: Path) -> None:
     write(confirmed(seed), recipe("nvme"), machinery, tmp_path, {})
 
     assert write(confirmed(seed), recipe("xhci"), machinery, tmp_path, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("0000:00:04.0/nvme#0.sq[3].size", "nvme#0.sq[].size"),
+        ("0000:00:02.0/4.1/usb-hub#0.dev.addr", "4.1/usb-hub#0.dev.addr"),
+        ("hpet#0.timer[1].cmp", "hpet#0.timer[].cmp"),
+    ],
+)
+def test_one_field_is_one_cause_wherever_its_device_stands(path: str, field: str) -> None:
+    assert keys("s", "crashed", [Edit(0, 1, b"", path, "")]) == ["s", f"crashed by {field}"]
+
+
+def test_the_same_field_that_kills_elsewhere_is_no_new_finding(seed: Seed, tmp_path: Path) -> None:
+    machinery = Machinery(Qemu(Path("/usr/bin/qemu-system-x86_64"), None), ("-M", "none"))
+    write(confirmed(seed), recipe("nvme"), machinery, tmp_path, {})
+
+    other = replace(confirmed(seed), signature="signal 11: at qemu-system-x+0x99")
+
+    assert write(other, recipe("nvme"), machinery, tmp_path, {}) is None
 
 
 def test_an_unknown_recipe_is_refused(ask: Ask, tmp_path: Path) -> None:

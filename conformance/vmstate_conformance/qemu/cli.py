@@ -115,6 +115,9 @@ def harvest(
 @_TIMEOUT
 @_JSON
 @click.option("--drive", is_flag=True, help="After an accept: let the machine go on, and reset it.")
+@click.option(
+    "--memory", type=click.IntRange(16), help="MiB that it may use beyond what it starts with."
+)
 def feed(
     files: tuple[str, ...],
     *,
@@ -124,6 +127,7 @@ def feed(
     timeout: float,
     as_json: bool,
     drive: bool,
+    memory: int | None,
 ) -> None:
     """Give streams to fresh processes: accepted, rejected, crashed, hung or blown-up.
 
@@ -131,14 +135,16 @@ def feed(
     file says. Exit status 0: all accepted.
     """
     from vmstate_conformance.qemu.judge import feed as run  # noqa: PLC0415
+    from vmstate_conformance.qemu.machine import Limits  # noqa: PLC0415
     from vmstate_conformance.qemu.made import MadeError, machinery  # noqa: PLC0415
 
     streams, arguments = _split(files)
+    limits = Limits(growth=memory << 20 if memory else None)
     bad = False
     for stream in streams:
         try:
             there = machinery(stream, name, arguments, path, arch)
-            verdict = run(there, stream.resolve(), timeout=timeout, drive=drive)
+            verdict = run(there, stream.resolve(), timeout=timeout, drive=drive, limits=limits)
         except MadeError as error:
             _fail(error, _BAD_INPUT)
         except QemuError as error:

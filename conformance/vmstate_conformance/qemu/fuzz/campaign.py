@@ -19,7 +19,7 @@ from typing import Any, Final
 from vmstate_conformance.qemu.build import adapter
 from vmstate_conformance.qemu.fuzz.arena import Arena, Range, disk
 from vmstate_conformance.qemu.fuzz.faults import signature
-from vmstate_conformance.qemu.fuzz.findings import known, write
+from vmstate_conformance.qemu.fuzz.findings import keys, known, write
 from vmstate_conformance.qemu.fuzz.minimise import confirm
 from vmstate_conformance.qemu.fuzz.mutate import Mutant, Mutator
 from vmstate_conformance.qemu.fuzz.seeds import plant
@@ -161,7 +161,7 @@ class _Slice:
         self._started = started
         self._library = adapter("faults")
         self._tally = Tally(recipe.name)
-        self._known = set(known(plan.into))
+        self._known = known(plan.into)
         self._random = random.Random(f"{plan.seed}/{recipe.name}/{piece}")  # noqa: S311 - no secret
         self._machinery = Machinery(qemu, disk(recipe.arguments), recipe.arch, recipe.capabilities)
         self._range = Range(self._machinery, self._library, plan.timeout)
@@ -219,11 +219,11 @@ class _Slice:
 
     def _look(self, mutant: Mutant, verdict: Verdict) -> None:
         """Confirm what was found, make it small, and write it, once for each signature."""
-        first = signature(verdict, verdict.said)
-        if first in self._known:
+        told = keys(signature(verdict, verdict.said), verdict.verdict, mutant.edits)
+        if not self._known.isdisjoint(told):
             self._tally.known += 1
             return
-        self._known.add(first)
+        self._known.add(told[0])
         at = time.monotonic() - self._started
         ways: list[tuple[str, Callable[[bytes], Verdict]]] = [("incoming", self._range.attempt)]
         if self._arena is not None:
@@ -232,7 +232,9 @@ class _Slice:
         if confirmed is None:
             self._tally.unconfirmed += 1
             return
-        self._known.add(confirmed.signature)
+        self._known.update(
+            keys(confirmed.signature, confirmed.verdict.verdict, confirmed.mutant.edits)
+        )
         facts = {
             "seed": self._plan.seed,
             "inputs": self._tally.inputs + 1,

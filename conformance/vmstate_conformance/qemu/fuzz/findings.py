@@ -5,18 +5,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from vmstate_conformance.qemu.fuzz.arena import GROWTH
 from vmstate_conformance.qemu.fuzz.faults import faults
 from vmstate_conformance.qemu.fuzz.minimise import Confirmed
 from vmstate_conformance.qemu.fuzz.mutate import Edit
+from vmstate_conformance.qemu.fuzz.seeds import group_of
 from vmstate_conformance.qemu.harvest import MADE, STREAM
 from vmstate_conformance.qemu.judge import Machinery
 from vmstate_conformance.qemu.recipes.model import Recipe
 
 FINDING: Final = "finding.json"
+_PLACE: Final = re.compile(r"^[0-9a-f:.]+/(?=.*/|[^/]*#)")
 _AFTER: Final = {
     "load": "It dies while it loads.",
     "cont": "It loads. Type 'cont': it dies.",
@@ -24,12 +29,25 @@ _AFTER: Final = {
 }
 
 
-def known(into: Path) -> dict[str, str]:
-    """Give the folder of each signature that stands in a folder of findings."""
-    found = {}
+def keys(signature: str, kind: str, edits: Sequence[Edit]) -> list[str]:
+    """Give what tells causes apart: the signature, and the one field where it is one field.
+
+    A finding that shares either with another is the same: one field kills in several places, and
+    one place is killed by several fields.
+    """
+    if len(edits) != 1:
+        return [signature]
+    # The same device stands elsewhere in another machine.
+    field = _PLACE.sub("", group_of(edits[0].path))
+    return [signature, f"{kind} by {field}"]
+
+
+def known(into: Path) -> set[str]:
+    """Give the keys of the findings that a folder holds."""
+    found: set[str] = set()
     for file in sorted(into.glob(f"*/{FINDING}")):
         try:
-            found[str(json.loads(file.read_bytes())["signature"])] = file.parent.name
+            found.update(map(str, json.loads(file.read_bytes())["keys"]))
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return found
@@ -43,15 +61,17 @@ def write(
     facts: dict[str, Any],
 ) -> Path | None:
     """Write a finding; None where its signature has a folder already. Raises `OSError`."""
-    digest = hashlib.sha256(found.signature.encode()).hexdigest()[:10]
-    # Others may be writing the same one: who makes the mark writes it.
+    digests = [
+        hashlib.sha256(key.encode()).hexdigest()[:10]
+        for key in keys(found.signature, found.verdict.verdict, found.mutant.edits)
+    ]
+    # Others may be writing the same one: who makes the marks writes it.
     marks = into / ".known"
     marks.mkdir(parents=True, exist_ok=True)
-    try:
-        (marks / digest).touch(exist_ok=False)
-    except FileExistsError:
+    fresh = [_mark(marks / digest) for digest in digests]
+    if not all(fresh):
         return None
-    folder = into / f"{recipe.name}-{digest}"
+    folder = into / f"{recipe.name}-{digests[0]}"
     folder.mkdir(exist_ok=True)
     (folder / STREAM).write_bytes(found.mutant.bytes())
     made = {
@@ -67,10 +87,19 @@ def write(
     return folder
 
 
+def _mark(path: Path) -> bool:
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+
 def _record(found: Confirmed, facts: dict[str, Any]) -> dict[str, Any]:
     reports = faults(found.verdict.said) or faults(found.verdict.said, "sample")
     return {
         "signature": found.signature,
+        "keys": keys(found.signature, found.verdict.verdict, found.mutant.edits),
         "verdict": found.verdict.verdict,
         "stage": found.verdict.stage,
         "message": found.verdict.message,
@@ -127,6 +156,10 @@ def _reproducer(found: Confirmed, recipe: Recipe, machinery: Machinery) -> str:
             "clusters of the vmstate area), and type 'loadvm vmstate'.",
             _AFTER[found.verdict.stage],
         ]
+    if found.verdict.verdict == "blown-up":
+        lines.append(
+            f"It may use {GROWTH >> 20} MiB of address space beyond its first (ulimit -v)."
+        )
     reports = faults(found.verdict.said) or faults(found.verdict.said, "sample")
     if reports:
         address = reports[0].address
