@@ -13,11 +13,9 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from vmstate import __version__
-from vmstate.annotate import annotate, dump
 from vmstate.dialects import DEFAULT_DIALECT, DIALECTS, PROFILES
 from vmstate.errors import CaseError
 from vmstate.files import InputError, read_file, read_json
-from vmstate.operations import perform
 
 _GOOD: Final = frozenset({"valid", "ok", "accept"})
 #: Modules whose `add_commands(commands)` adds commands; each is loaded only when it is there.
@@ -97,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    # The engine is loaded only by what needs it: `decode` and the like start faster without.
+    from vmstate.annotate import annotate, dump  # noqa: PLC0415
+    from vmstate.operations import perform  # noqa: PLC0415
+
     request, name = _request(options)
     named = {"dialect": options.dialect, "profile": options.profile}
     try:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import mmap
-import tempfile
 from typing import Final
 
 from vmstate.inputs.errors import InputFault
@@ -20,6 +19,9 @@ class Spool:
     def __init__(self, most: int) -> None:
         self.size = 0
         self._most: Final = most
+        # Most inputs are plain files, and are read sooner without loading this.
+        import tempfile  # noqa: PLC0415
+
         self._file: Final = tempfile.TemporaryFile()  # noqa: SIM115 - lives until `map`
 
     def write(self, data: bytes | memoryview, offset: int) -> None:

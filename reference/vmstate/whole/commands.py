@@ -16,7 +16,6 @@ from typing import IO, Any, Final
 from vmstate.files import InputError
 from vmstate.whole.errors import StreamFault, printable
 from vmstate.whole.fields import SUBSECTIONS
-from vmstate.whole.fromjson import encode as encode_document
 from vmstate.whole.model import Command, Item, Section
 from vmstate.whole.ramview import Extractor, RamSummary
 from vmstate.whole.source import open_file
@@ -250,6 +249,8 @@ def follow(value: Any, path: str) -> Any:
 
 def encode(options: argparse.Namespace) -> int:
     """Run `vmstate encode`."""
+    from vmstate.whole.fromjson import encode as encode_document  # noqa: PLC0415
+
     name = options.file
     try:
         if name == "-":

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, combinations
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vmstate.whole.delimit import Delimiter
 from vmstate.whole.errors import StreamFault
-from vmstate.whole.fields import Fields
 from vmstate.whole.model import Section
 from vmstate.whole.nodes import Reader, Span
-from vmstate.whole.plan import compile_section
 from vmstate.whole.vmdesc import Vmdesc
+
+if TYPE_CHECKING:
+    from vmstate.whole.fields import Fields
 
 #: How often a section may be decoded again to find the reading that ends where the section ends,
 #: and how many bytes all of that may come to.
@@ -55,6 +56,9 @@ class Devices:
         """Give the plan of a description. Raises `StreamFault`."""
         known = self._plans.get(id(device))
         if known is None:
+            # A reader of RAM needs none of the layouts, and starts sooner without.
+            from vmstate.whole.plan import compile_section  # noqa: PLC0415
+
             assert self.vmdesc is not None
             known = (compile_section(device, self.vmdesc.offset), device)
             self._plans[id(device)] = known

@@ -2,15 +2,13 @@
 """The ram section, version 4: words of address and flags up to EOS (migration/ram.c).
 
 Pages come in long runs that differ by their address alone, and a run is checked in bulk: the words
-of up to 4,096 records are taken out of the bytes at once, without touching the pages between them.
+of many records are taken out of the bytes at once.
 """
 
 from __future__ import annotations
 
-import sys
-from array import array
-from collections.abc import Callable
-from typing import Final
+from functools import lru_cache
+from typing import Final, Protocol
 
 from vmstate.whole import mapped, wire
 from vmstate.whole.cursor import Cursor
@@ -18,18 +16,29 @@ from vmstate.whole.errors import StreamFault
 from vmstate.whole.model import Block, Record
 from vmstate.whole.nodes import Span
 
-#: Records whose words are looked at in one go; pages of so many are 16 MiB.
+#: Records whose words are looked at in one go, and the bytes of pages.
 _WINDOW: Final = 4096
+_PAGES: Final = 1 << 20
 _KNOWN: Final = {wire.RAM_ZERO: "zero", wire.RAM_PAGE: "page", wire.RAM_XBZRLE: "xbzrle"}
 #: An upper bound on blocks, well above what a machine has; each takes at least ten bytes anyway.
 _MOST_BLOCKS: Final = 1 << 16
 
 
+class Window(Protocol):
+    """A way to look at a file without having it in memory."""
+
+    def read(self, position: int, size: int) -> memoryview:
+        """Give bytes that stay good until the next read."""
+
+    def release(self, position: int) -> None:
+        """Let go of what lies before an offset."""
+
+
 class RamReader:
     """Reads the payloads of ram sections; it remembers blocks and the current block between them.
 
-    `blocks` is filled by the list of sizes. `release(position)` is told now and then how far the
-    reading has come, so that a mapped file need not stay in memory.
+    `blocks` is filled by the list of sizes. Runs of pages are read through `window`, if there
+    is one.
     """
 
     def __init__(
@@ -37,13 +46,13 @@ class RamReader:
         page_size: int,
         blocks: dict[str, Block],
         spans: list[Span] | None = None,
-        release: Callable[[int], None] = lambda position: None,
+        window: Window | None = None,
         base: int = 0,
     ) -> None:
         self.page_size = page_size
         self.blocks: Final = blocks
         self.spans: Final = spans
-        self.release: Final = release
+        self.window: Final = window
         self.base: Final = base
         self.shared = False  # x-ignore-shared: the list has addresses
         self.mapped = False  # mapped-ram: the list has headers, and there are no page records
@@ -191,12 +200,18 @@ class RamReader:
             most = min(most, (limit - start) // self.page_size)
             if most <= 0:
                 return
-            data = cursor.data[cursor.position : cursor.position + most * stride]
+            if page:
+                most = min(most, max(1, _PAGES // self.page_size))
+            size = most * stride
+            if self.window is None:
+                data = cursor.data[cursor.position : cursor.position + size]
+            else:
+                self.window.release(cursor.position)
+                data = self.window.read(cursor.position, size)
             run = _alike(data, most, stride, start | flags, self.page_size, page=page)
             record.count += run
             record.size += run * stride
             cursor.position += run * stride
-            self.release(cursor.position)
             if run < most:
                 return
             window = min(_WINDOW, window * 8)
@@ -208,7 +223,6 @@ class RamReader:
 
 def _alike(data: memoryview, most: int, stride: int, first: int, step: int, *, page: bool) -> int:
     """How many of `most` records have the words first, first + step, first + 2 step…"""
-    wanted = array("Q", range(first, first + most * step, step))
     if page:
         words = data.cast("Q")[:: stride // 8].tobytes()
     else:
@@ -220,9 +234,8 @@ def _alike(data: memoryview, most: int, stride: int, first: int, step: int, *, p
         fills = flat[8::stride]
         if any(fills):
             most = len(fills) - len(fills.lstrip(b"\0"))
-    if sys.byteorder == "little":
-        wanted.byteswap()
-    good = wanted.tobytes()
+            words = words[: 8 * most]
+    good = _progression(most, first, step)
     if words == good:
         return most
     low, high = 0, most
@@ -233,6 +246,22 @@ def _alike(data: memoryview, most: int, stride: int, first: int, step: int, *, p
         else:
             high = middle - 1
     return low
+
+
+def _progression(count: int, first: int, step: int) -> bytes:
+    """Give `count` big-endian words first, first + step, first + 2 step…
+
+    Made by one addition of large numbers: no word overflows into its neighbour.
+    """
+    ones, steps = _pattern(count, step)
+    return (first * ones + steps).to_bytes(8 * count, "big")
+
+
+@lru_cache(maxsize=64)
+def _pattern(count: int, step: int) -> tuple[int, int]:
+    ones = int.from_bytes(bytes((0, 0, 0, 0, 0, 0, 0, 1)) * count, "big")
+    steps = int.from_bytes(b"".join((i * step).to_bytes(8, "big") for i in range(count)), "big")
+    return ones, steps
 
 
 def _page_size_follows(cursor: Cursor) -> bool:

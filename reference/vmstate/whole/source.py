@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import mmap
 import os
 from collections.abc import Callable
@@ -16,18 +17,29 @@ from vmstate.whole.walk import Walker
 #: How much of a mapped file may stay in memory behind the reading.
 _BEHIND: Final = 16 << 20
 
+#: What is looked at in one read, and the least for which a read is worth its while.
+_WINDOW: Final = 5 << 18
+_SMALL: Final = 1 << 13
+
 Bytes = bytes | bytearray | memoryview
 
 
 class _Window:
-    """Gives back the pages of a mapping that have been read."""
+    """Keeps little of a mapped file in memory: gives back what was read, and reads pages past the map.
 
-    def __init__(self, data: memoryview) -> None:
+    A run of RAM pages is looked at through one buffer, filled by plain reads: cheaper than mapping
+    each page to look at the eight bytes before it.
+    """
+
+    def __init__(self, data: memoryview, name: str) -> None:
+        self.data: Final = data
         owner = data.obj
         self.map: Final = owner if isinstance(owner, mmap.mmap) else None
         # What is cut off a mapped file is cut off in front.
         self.start: Final = len(self.map) - len(data) if self.map is not None else 0
         self.released = 0
+        self.buffer: Final = bytearray(_WINDOW)
+        self.file: Final = None if self.map is None else _reopen(name, len(self.map))
 
     def release(self, position: int) -> None:
         """Let the system take back what lies before an offset of the stream."""
@@ -37,6 +49,27 @@ class _Window:
         start = (self.start + self.released) // mmap.PAGESIZE * mmap.PAGESIZE
         self.map.madvise(mmap.MADV_DONTNEED, start, end - start)
         self.released = position
+
+    def read(self, position: int, size: int) -> memoryview:
+        """Give bytes of the stream, until the next read."""
+        if self.file is None or not _SMALL < size <= _WINDOW:
+            return self.data[position : position + size]
+        view = memoryview(self.buffer)[:size]
+        if os.preadv(self.file.fileno(), [view], self.start + position) < size:
+            return self.data[position : position + size]
+        return view
+
+
+def _reopen(name: str, size: int) -> io.FileIO | None:
+    """Open a file once more, if it is the one that was mapped as far as its size tells."""
+    try:
+        file = io.FileIO(name)
+    except (OSError, ValueError):
+        return None
+    if os.fstat(file.fileno()).st_size == size:
+        return file
+    file.close()
+    return None
 
 
 def open_file(
@@ -56,10 +89,10 @@ def open_file(
         return Walker(memoryview(source), select, traced)
     opened = open_stream(os.fspath(source), snapshot=snapshot)
     whole = opened.data
-    window = _Window(whole)
     # A snapshot may lie in the middle of its image: nothing is known of where its bytes are.
-    release = window.release if "qcow2" not in opened.format else lambda position: None
-    walker = Walker(whole, select, traced, release, opened.base)
+    plain = opened.format in {"raw", "libvirt"}
+    window = _Window(whole, os.fspath(source)) if plain else None
+    walker = Walker(whole, select, traced, window, opened.base)
     walker.stream.source = opened
     if opened.note:
         walker.stream.notes.append(opened.note)

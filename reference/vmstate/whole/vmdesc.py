@@ -11,6 +11,8 @@ from vmstate.whole.errors import StreamFault
 
 #: A vmdesc of QEMU's largest machines has some 200 KB; nobody's has this much.
 MOST: Final = 64 << 20
+#: What is looked through at once.
+_STEP: Final = 1 << 18
 
 
 class Repeated(dict[str, Any]):
@@ -93,10 +95,9 @@ def locate(data: memoryview, start: int) -> int:
     such place wins; a snapshot or a padded file may have bytes behind it.
     """
     size = len(data)
-    window = 1 << 16
     end = size
-    while end > start:
-        low = max(start, end - window)
+    while end > start and size - end <= MOST:
+        low = max(start, end - _STEP)
         chunk = bytes(data[low : min(size, end + 8)])
         at = chunk.rfind(b"\x00\x06")
         while at >= 0:
@@ -105,8 +106,5 @@ def locate(data: memoryview, start: int) -> int:
             if 2 <= length <= size - place - 5 and data[place + 5] == 0x7B:
                 return place
             at = chunk.rfind(b"\x00\x06", 0, at + 1)
-        if size - low > MOST:
-            break
         end = low
-        window *= 4
     return -1

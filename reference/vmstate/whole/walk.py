@@ -14,7 +14,7 @@ from vmstate.whole.errors import StreamFault
 from vmstate.whole.handlers import HANDLERS
 from vmstate.whole.model import Command, End, Item, Section, Stream
 from vmstate.whole.nodes import Span
-from vmstate.whole.ram import RamReader
+from vmstate.whole.ram import RamReader, Window
 from vmstate.whole.vmdesc import Vmdesc, locate
 
 #: Packages inside packages; QEMU writes one.
@@ -24,8 +24,8 @@ _DEEPEST: Final = 8
 class Walker:
     """Reads a stream item by item; `stream` holds what is known so far.
 
-    `select(label)` says which sections to decode, the others are only framed. `release(position)`
-    is told how far the reading has come. `base` is where the data begins in the file that was
+    `select(label)` says which sections to decode, the others are only framed. `window`
+    keeps a mapped file out of memory. `base` is where the data begins in the file that was
     written, by which mapped-ram counts.
     """
 
@@ -34,7 +34,7 @@ class Walker:
         data: memoryview,
         select: Callable[[str], bool] | None = None,
         spans: list[Span] | None = None,
-        release: Callable[[int], None] = lambda position: None,
+        window: Window | None = None,
         base: int = 0,
     ) -> None:
         self.data: Final = data
@@ -50,8 +50,8 @@ class Walker:
         self.delimiter: Final = Delimiter(data, known, self.started)
         self.devices: Final = Devices(data, vmdesc, self.delimiter, spans)
         page_size = vmdesc.page_size if vmdesc else 0
-        self.ram = RamReader(page_size or 4096, self.stream.blocks, spans, release, base)
-        self._release: Final = release
+        self.ram = RamReader(page_size or 4096, self.stream.blocks, spans, window, base)
+        self._window: Final = window
 
     def _find_vmdesc(self) -> Vmdesc | None:
         at = locate(self.data, 8)
@@ -134,7 +134,8 @@ class Walker:
     def _items(self, cursor: Cursor, depth: int) -> Iterator[Item]:
         while True:
             at = cursor.position
-            self._release(at)
+            if self._window is not None:
+                self._window.release(at)
             try:
                 item = self._item(cursor, depth)
             except StreamFault:
