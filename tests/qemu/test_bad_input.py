@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from vmstate_conformance.qemu.provision import find
+from vmstate_conformance.qemu.machine import Machine
+from vmstate_conformance.qemu.provision import Qemu, QemuError, find
 
 Ask = Callable[..., Result]
 Program = Callable[[str], str]
@@ -112,6 +113,13 @@ def test_an_architecture_that_is_not_provisioned_comes_with_the_command(
 
     assert result.exit_code == 3
     assert "qemu provision --arch s390x" in one_line(result)
+
+
+def test_ones_own_binary_gets_the_fault_reporter_by_its_environment(program: Program) -> None:
+    qemu = Qemu(Path(program('echo "with $LD_PRELOAD" >&2; exit 1')), None)
+
+    with pytest.raises(QemuError, match=r"does not start: .*/no/such/library\.so"):
+        Machine(qemu, [], preload=Path("/no/such/library.so"))
 
 
 @pytest.mark.qemu

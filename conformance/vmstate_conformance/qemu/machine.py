@@ -78,13 +78,16 @@ class Machine:
             *("-qtest", "chardev:qtest", "-qtest-log", os.devnull),
             preload=preload,
         )
+        environment = {**os.environ, **qemu.environment()}
+        if preload is not None and qemu.sysroot is None:
+            environment["LD_PRELOAD"] = str(preload)
         try:
             self._popen = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=self._log,
                 stderr=self._log,
-                env={**os.environ, **qemu.environment()},
+                env=environment,
                 pass_fds=(theirs.fileno(), far.fileno()),
                 start_new_session=True,
                 preexec_fn=_prepare(limits.memory),  # noqa: PLW1509 - no threads here

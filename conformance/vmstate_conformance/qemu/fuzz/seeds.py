@@ -15,6 +15,8 @@ from vmstate_conformance.qemu.provision import QemuError
 _INDEX: Final = re.compile(r"\[\d+\]")
 #: Leaves longer than this many bytes are parted into windows, but for those of RAM.
 _LONG: Final = 64
+#: So many elements of a group are enough to choose from; RAM may have millions.
+_MOST: Final = 1 << 13
 _WINDOW: Final = 16
 _WHOLE: Final = frozenset(("ram-page", "ram-pages", "xbzrle", "padding", "name"))
 _SUBSECTION: Final = re.compile(r"^(.*:[^.:]+?)\.[^:]*$")
@@ -90,6 +92,8 @@ def plant(data: bytes, focus: Sequence[str]) -> Seed:
     end = stream.vmdesc_at if stream.vmdesc_at >= 0 else stream.size
     for span in stream.spans or ():
         if span.offset >= end or not span.size:
+            continue
+        if len(groups.get(group_of(span.path), ())) >= _MOST:
             continue
         for spot in _windows(Spot(span.path, span.offset, span.size, span.kind), data):
             groups[group_of(spot.path)].append(spot)
