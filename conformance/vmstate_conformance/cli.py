@@ -99,7 +99,7 @@ def show(identity: str, places: tuple[Path, ...], dialect: str | None) -> None:
     from vmstate_conformance.runner.select import read, select  # noqa: PLC0415
 
     try:
-        cases = select(read(places), dialect=dialect, pattern=f"={identity}")
+        cases = select(read(places, f"={identity}"), dialect=dialect, pattern=f"={identity}")
         if not cases:
             raise InputError(f"no case is called '{identity}' [id]")
     except InputError as error:

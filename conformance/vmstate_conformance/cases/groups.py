@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +44,7 @@ class Group:
         self.cases: Final = self._entries("cases")
         self.families: Final = self._entries("families")
         self._inputs: dict[str, dict[str, Any]] = {}
+        self._lines: dict[str | int, list[int]] = {}
 
     def _entries(self, key: str) -> dict[str, tuple[int, dict[str, Any]]]:
         """Give the cases or families by id, each with its index in the file."""
@@ -108,9 +109,14 @@ class Group:
             raise CaseError("document", path, f"there is no descriptions/{name}.json")
         return read_document(file)
 
-    def read(self) -> Iterator[Case]:
-        """Give all cases, families expanded, one for each dialect. Raises `InputError`."""
+    def read(self, wanted: Callable[[str], bool] | None = None) -> Iterator[Case]:
+        """Give all cases, families expanded, one for each dialect; or those that are wanted.
+
+        Raises `InputError`.
+        """
         for identity, (at, case) in self.cases.items():
+            if wanted is not None and not wanted(f"{self.name}#{identity}"):
+                continue
             where: Where = ["cases", at]
             try:
                 inputs = self.inputs(identity, f"cases[{at}]")
@@ -120,7 +126,7 @@ class Group:
         for identity, (at, family) in self.families.items():
             where = ["families", at]
             try:
-                for end, inputs, expect in self.expand(family, f"families[{at}]"):
+                for end, inputs, expect in self.expand(family, f"families[{at}]", wanted):
                     name = f"{identity}-{end}"
                     if name in self.cases:
                         raise CaseError("duplicate", f"families[{at}]", f"'{name}' is a case too")
@@ -129,7 +135,10 @@ class Group:
                 raise self._error(error, where) from None
 
     def expand(
-        self, family: Mapping[str, Any], where: str
+        self,
+        family: Mapping[str, Any],
+        where: str,
+        wanted: Callable[[str], bool] | None = None,
     ) -> Iterator[tuple[str, dict[str, Any], Any]]:
         """Give each member of a family: the end of its id, its inputs, and what it expects."""
         base = self.inputs(str(family.get("of")), f"{where}.of")
@@ -138,6 +147,8 @@ class Group:
         for end, key, value, steps in families.members(family, base, where):
             exception = special.get((key, value))
             seen.add((key, value))
+            if wanted is not None and not wanted(f"{self.name}#{family['id']}-{end}"):
+                continue
             if exception is not None and "expect" not in exception:
                 continue
             expect = family.get("expect") if exception is None else exception["expect"]
@@ -160,7 +171,10 @@ class Group:
             raise CaseError("level", "level", f"is none of {', '.join(LEVELS)}")
         request = make_request(op, inputs)
         before = request.get("destination", request.get("state"))
-        line = self.source.error(where, "", "").args[0].split(": ", 1)[0]
+        key, at = where
+        if key not in self._lines:
+            self._lines[key] = self.source.lines(str(key))
+        line = f"{self.source.file}:{self._lines[key][int(at)]}"
         for dialect in _texts(inputs.get("dialects", DIALECTS), "dialects"):
             chosen = [
                 for_grader(choose(expect, dialect, profile), op, before)

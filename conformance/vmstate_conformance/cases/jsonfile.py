@@ -20,6 +20,8 @@ _MOST: Final = 16 << 20
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
 _PLAIN: Final = re.compile(r"[^\s,\]}]*")
+#: What stands before the next string or bracket, and that; brackets in groups of their own.
+_JUMP: Final = re.compile(r'[^"{}\[\]]*(?:"(?:[^"\\]|\\.)*"|([{\[])|([}\]]))')
 _STEP: Final = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
@@ -38,6 +40,23 @@ class JSONFile:
         line = self.first + line_of(self.text, where) - 1
         path = path_text(where)
         return InputError(f"{self.file}:{line}: {f'{path}: ' if path else ''}{detail} [{rule}]")
+
+    def lines(self, key: str) -> list[int]:
+        """Find the lines of the items of a list that is a member of the file's object."""
+        at = _member(self.text, _skip(self.text, 0), key)
+        if at is None or self.text[at : at + 1] != "[":
+            return []
+        found, line, counted = [], self.first, 0
+        at = _skip(self.text, at + 1)
+        while self.text[at : at + 1] not in ("]", ""):
+            line += self.text.count("\n", counted, at)
+            counted = at
+            found.append(line)
+            at = _skip(self.text, _end(self.text, at))
+            at = _skip(self.text, at + 1) if self.text[at : at + 1] == "," else at
+            if found and counted == at:
+                break
+        return found
 
 
 def read_json(file: Path) -> JSONFile:
@@ -141,15 +160,14 @@ def _end(text: str, at: int) -> int:
         match = (_STRING if text[at] == '"' else _PLAIN).match(text, at)
         return match.end() if match else at
     depth = 0
-    while True:
-        char = text[at]
-        if char == '"' and (match := _STRING.match(text, at)):
-            at = match.end()
-            continue
-        depth += (char in "{[") - (char in "}]")
-        at += 1
-        if not depth:
-            return at
+    for match in _JUMP.finditer(text, at):
+        if match[1]:
+            depth += 1
+        elif match[2]:
+            depth -= 1
+            if not depth:
+                return match.end()
+    return len(text)
 
 
 def _skip(text: str, at: int) -> int:

@@ -13,7 +13,7 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Final, NoReturn
+from typing import IO, Any, Final, NoReturn, Protocol
 
 from vmstate_conformance.cases.canonical import (
     canonical_document,
@@ -32,11 +32,21 @@ _FOLDERS: Final = frozenset({"descriptions", "schemas", "streams"})
 _TABLES: Final = frozenset({"classes.json", "clauses.json", "manifest.json", "tombstones.json"})
 
 
-def read_cases(places: Iterable[Path]) -> Iterator[Case]:
-    """Read all cases of files and, recursively, directories. Raises `InputError`."""
+class Wanted(Protocol):
+    """Which cases are read, by their ids; what is not wanted is parsed and looked at no further."""
+
+    def matches(self, identity: str) -> bool:
+        """Whether this case is wanted."""
+
+    def may_begin(self, start: str) -> bool:
+        """Whether some id with this beginning may be wanted."""
+
+
+def read_cases(places: Iterable[Path], wanted: Wanted | None = None) -> Iterator[Case]:
+    """Read the cases of files and, recursively, directories. Raises `InputError`."""
     seen: dict[tuple[str, str], str] = {}
     for file in _files(places):
-        for case in _read_file(file):
+        for case in _read_file(file, wanted):
             key = case.id, case.dialect
             if key in seen:
                 raise InputError(f"{case.source}: '{case.id}' is also at {seen[key]} [duplicate]")
@@ -64,7 +74,7 @@ def _holds_cases(file: Path, place: Path) -> bool:
     return not _FOLDERS.intersection(folders) and file.name not in _TABLES
 
 
-def _read_file(file: Path) -> Iterator[Case]:
+def _read_file(file: Path, wanted: Wanted | None) -> Iterator[Case]:
     documents: dict[str, Any] = {}
     number = 0
     try:
@@ -73,10 +83,11 @@ def _read_file(file: Path) -> Iterator[Case]:
                 if line.strip():
                     record = _parse(line, file, number)
                     if is_group(record):
-                        text = line.decode()
-                        yield from Group(parse_json(file, text, number)).read()
+                        if wanted is None or wanted.may_begin(f"{record['group']}#"):
+                            group = Group(parse_json(file, line.decode(), number))
+                            yield from group.read(None if wanted is None else wanted.matches)
                     else:
-                        yield from _record(record, documents, f"{file}:{number}")
+                        yield from _record(record, documents, f"{file}:{number}", wanted)
     except OSError as error:
         raise InputError(f"{file}: {error.strerror or error} [unreadable]") from None
     except (EOFError, zlib.error) as error:
@@ -116,15 +127,19 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _record(record: Any, documents: dict[str, Any], source: str) -> Iterator[Case]:
+def _record(
+    record: Any, documents: dict[str, Any], source: str, wanted: Wanted | None
+) -> Iterator[Case]:
     if not isinstance(record, dict):
         raise InputError(f"{source}: a case is an object [object]")
     if isinstance(record.get("define"), str):
-        documents[record["define"]] = canonical_document(record.get("document"))
+        documents[record["define"]] = _Raw(record.get("document"))
         return
     identity, op = record.get("id"), record.get("op")
     if not isinstance(identity, str) or not identity or not identity.isprintable():
         raise InputError(f"{source}: a case needs an id [id]")
+    if wanted is not None and not wanted.matches(identity):
+        return
     if not isinstance(op, str) or op not in INPUTS:
         raise InputError(f"{source}: {identity}: op is none of check, save, load [op]")
     tags = record.get("tags", [])
@@ -135,6 +150,13 @@ def _record(record: Any, documents: dict[str, Any], source: str) -> Iterator[Cas
         yield Case(identity, dialect, request, result, tuple(tags), source)
 
 
+class _Raw:
+    """A document that nobody has asked for yet."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 def _request(
     record: dict[str, Any], op: str, identity: str, documents: dict[str, Any], source: str
 ) -> dict[str, Any]:
@@ -142,7 +164,9 @@ def _request(
     if isinstance(document, str):
         if document not in documents:
             raise InputError(f"{source}: {identity}: no document '{document}' above [document]")
-        document = documents[document]
+        name, document = document, documents[document]
+        if isinstance(document, _Raw):
+            document = documents[name] = canonical_document(document.value)
     elif isinstance(document, dict):
         document = canonical_document(document)
     else:

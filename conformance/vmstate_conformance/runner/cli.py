@@ -118,7 +118,8 @@ def _run(options: Options) -> int:
     if options.in_process and options.testee != "reference":
         raise InputError("--in-process is for the reference alone [usage]")
     begun = time.monotonic()
-    everything = read(options.places)
+    # The expectations are of all cases, whatever is run.
+    everything = read(options.places, None if options.expect else options.pattern)
     cases = select(
         everything,
         dialect=options.dialect,

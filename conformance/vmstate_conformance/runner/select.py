@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -12,12 +13,31 @@ from vmstate_conformance.cases import Case, InputError, read_cases
 from vmstate_conformance.corpus import corpus_dir
 
 
-def read(places: Sequence[Path]) -> list[Case]:
-    """Read the cases of files and folders; of the corpus where none is given. Raises `InputError`."""
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """What stands after -k: text that an id holds, a pattern (`*`, `?`) of it, or `=` and an id."""
+
+    text: str
+
+    def matches(self, identity: str) -> bool:
+        """Whether an id is meant."""
+        return matches(identity, self.text)
+
+    def may_begin(self, start: str) -> bool:
+        """Whether an id that begins so may be meant."""
+        return not self.text.startswith("=") or self.text[1:].startswith(start)
+
+
+def read(places: Sequence[Path], pattern: str | None = None) -> list[Case]:
+    """Read the cases of files and folders; of the corpus where none is given. Raises `InputError`.
+
+    With a `pattern`, only those that it matches.
+    """
+    wanted = Pattern(pattern) if pattern is not None else None
     if places:
-        return list(read_cases(places))
+        return list(read_cases(places, wanted))
     try:
-        return list(read_cases([corpus_dir()]))
+        return list(read_cases([corpus_dir()], wanted))
     except FileNotFoundError as error:
         raise InputError(f"{error} [corpus]") from None
 
