@@ -65,37 +65,64 @@ def provision(archs: str, cache: Path | None, release: str) -> None:
 @click.option(
     "--into", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to."
 )
+@click.option("--skeleton", is_flag=True, help="NAME.bin.gz without RAM, and a list of them.")
+@click.option(
+    "--release",
+    type=click.Choice([*RELEASES, "all"]),
+    default=RELEASE,
+    show_default=True,
+    help="'all' with --all --skeleton.",
+)
 @_QEMU
 def harvest(
-    names: tuple[str, ...], *, everything: bool, listing: bool, into: Path | None, path: str | None
+    names: tuple[str, ...],
+    *,
+    everything: bool,
+    listing: bool,
+    into: Path | None,
+    skeleton: bool,
+    release: str,
+    path: str | None,
 ) -> None:
     """Start machines, bring their devices into a state, and keep their streams.
 
-    Each recipe gets a folder: stream.bin, vmdesc.json, dump-vmstate.json.gz and made.json.
+    Each recipe gets a folder: stream.bin, vmdesc.json, dump-vmstate.json.gz and made.json. With
+    --skeleton, all go into one: what corpus/streams is made with.
     """
     from vmstate_conformance.qemu.harvest import binary, keep, program  # noqa: PLC0415
     from vmstate_conformance.qemu.harvest import harvest as run  # noqa: PLC0415
     from vmstate_conformance.qemu.recipes import RECIPES, recipe  # noqa: PLC0415
+    from vmstate_conformance.qemu.shelf import has, shelve  # noqa: PLC0415
 
+    if release == "all" and not (everything and skeleton):
+        raise click.UsageError("--release all wants --all --skeleton")
+    releases = list(RELEASES) if release == "all" else [release]
+    offered = [
+        (each, one)
+        for one in releases
+        for each in RECIPES.values()
+        if has(one, each.name, each.arch)
+    ]
     if listing:
-        for each in RECIPES.values():
+        for each, _ in offered:
             click.echo(f"{each.name:<20} {each.arch:<8} {each.summary}")
         return
     if not names and not everything:
         raise click.UsageError("name a recipe, or --all; --list shows them")
     try:
-        wanted = list(RECIPES.values()) if everything else [recipe(name) for name in names]
+        wanted = offered if everything else [(recipe(name), release) for name in names]
     except QemuError as error:
         _fail(error, _BAD_INPUT)
     failed = False
-    for each in wanted:
+    target = into or Path()
+    for each, one in wanted:
         try:
-            found = binary(path, each.arch, program(each))
+            found = binary(path, each.arch, program(each), one)
         except QemuError as error:
             _fail(f"{each.name}: {error}", _BROKEN)
         try:
             got = run(each, found)
-            folder = keep(got, found, into or Path())
+            place = shelve(got, one, target) if skeleton else keep(got, found, target)
         except QemuError as error:
             failed = True
             click.echo(f"vmstate-conformance: {each.name}: {error}", err=True)
@@ -103,7 +130,7 @@ def harvest(
             _fail(f"{error.filename}: {error.strerror} [unwritable]", _BAD_INPUT)
         else:
             sections = len(got.vmdesc["devices"]) if got.vmdesc else 0
-            click.echo(f"{folder}: {len(got.stream)} bytes, {sections} devices described")
+            click.echo(f"{place}: {len(got.stream)} bytes, {sections} devices described")
     sys.exit(_FAILED if failed else 0)
 
 

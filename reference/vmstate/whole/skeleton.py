@@ -46,7 +46,7 @@ def skeleton(walker: Walker, write: Callable[[bytes], object]) -> tuple[int, int
         for record in kept:
             at = record.offset
             for block in record.blocks:
-                if block.mapped is None:
+                if block.mapped is None or mapped.absent(block):
                     continue
                 pages += sum(run for _, run in mapped.present(block, data))
                 at = _hollow(data, at, block, put)
