@@ -272,3 +272,66 @@ def test_bad_drafts_give_one_line_and_never_a_trace(tmp_path: Path, text: str) -
     assert done.exit_code in (0, 1, 2)
     assert not done.exception or isinstance(done.exception, SystemExit)
     assert len(done.output.splitlines()) <= 2
+
+
+STREAM: dict[str, Any] = {
+    "group": "container/minimal",
+    "group_title": "Whole streams.",
+    "document_name": "byte",
+    "document": {
+        "structs": {"S": {"size": 1, "members": [{"name": "a", "offset": 0, "type": "uint8"}]}},
+        "descriptions": {
+            "dev": {
+                "struct": "S",
+                "version_id": 3,
+                "fields": [{"name": "a", "info": "uint8", "size": 1, "flags": ["VMS_SINGLE"]}],
+            }
+        },
+        "root": "dev",
+    },
+    "id": "one-device",
+    "title": "A stream of one section loads its device.",
+    "clauses": ["CONT-LOAD-1"],
+    "derived": "By the layout of a stream.",
+    "op": "stream",
+    "devices": [{"idstr": "dev", "section_id": 7, "destination": {"a": "0"}}],
+    "machine": "none",
+    "stream": "5145564d00000003"
+    "07000000046e6f6e65"
+    "0400000007036465760000000000000003"
+    "11"
+    "7e00000007"
+    "00"
+    "06000000027b7d",
+    "expect": {"verdict": "accept", "devices": [{"state": {"a": "17"}, "loads": 1}]},
+}
+
+
+def test_whole_streams_are_cases_of_devices(tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    bad = {
+        "group": "container/minimal",
+        "id": "footer-differs",
+        "title": "A footer of another section is refused.",
+        "clauses": ["CONT-FOOTER-1"],
+        "derived": "By the layout of a stream.",
+        "base": "one-device",
+        "mutate": [{"op": "set", "offset": 39, "hex": "08"}],
+        "expect": {"verdict": "reject", "class": ["container.footer-mismatch"]},
+    }
+    saved = {
+        **{key: STREAM[key] for key in ("group", "clauses", "derived", "machine")},
+        "id": "saved",
+        "title": "A device is saved in a section.",
+        "op": "savevm",
+        "devices": [{"idstr": "dev", "section_id": 7, "state": {"a": 17}}],
+        "expect": {"verdict": "ok"},
+    }
+    done = add(corpus, STREAM, bad, saved)
+
+    assert done.exit_code == 0, done.output
+    cases = groups.read(corpus)
+    assert cases["footer-differs"].expect["devices"] == [{"state": {"a": "17"}, "loads": 1}]
+    assert cases["saved"].expect["stream"].startswith("5145564d00000003")
+    for profile in ("compat", "hardened"):
+        assert not groups.failures(corpus, profile)

@@ -15,7 +15,7 @@ from vmstate_conformance.cases.canonical import canonical_document, canonical_st
 from vmstate_conformance.cases.expectation import OPEN, PROFILES, choose, for_grader
 from vmstate_conformance.cases.families import exceptions, members
 from vmstate_conformance.cases.filling import Variant, annotated, fill, merge, resave
-from vmstate_conformance.cases.groups import DIALECTS, Group, bare, make_request
+from vmstate_conformance.cases.groups import DIALECTS, Group, bare, before, make_request
 from vmstate_conformance.cases.model import Case, InputError
 from vmstate_conformance.cases.mutation import mutate
 from vmstate_conformance.cases.store import Corpus
@@ -23,7 +23,9 @@ from vmstate_conformance.cases.witness import Witness, disagreement, reference
 from vmstate_conformance.runner.grade import grade
 
 _OF_GROUP: Final = ("group", "group_title", "group_flags", "group_source", "document_name")
-_SEGMENTED: Final = frozenset({"load"})
+#: What QEMU's engine can be asked: descriptions, not whole streams.
+_ENGINES: Final = frozenset({"check", "save", "load"})
+_SEGMENTED: Final = frozenset({"load", "stream"})
 
 
 class RefusedError(Exception):
@@ -43,18 +45,18 @@ class Adder:
         if not isinstance(draft, Mapping) or not isinstance(draft.get("group"), str):
             raise RefusedError("a draft is an object that names its group [draft]")
         name = str(draft["group"])
-        before = self.corpus.snapshot(name)
+        held_group = self.corpus.snapshot(name)
         held = set(self.corpus.documents)
         try:
             identity = self._add(name, draft, replace=replace)
         except (CaseError, InputError) as error:
-            self.corpus.restore(name, before)
+            self.corpus.restore(name, held_group)
             self._forget(held)
             detail = str(error).removeprefix(f"{self.corpus.file(name)}:")
             shown = str(draft.get("id", "")) or "?"
             raise RefusedError(f"{name}#{shown}: {detail}") from None
         except RefusedError as error:
-            self.corpus.restore(name, before)
+            self.corpus.restore(name, held_group)
             self._forget(held)
             raise RefusedError(f"{name}#{error}") from None
         self.corpus.changed(name)
@@ -177,7 +179,8 @@ class Adder:
         witnesses = ["reference"]
         for variant, result in results.items():
             _must_pass(identity, request, expect, variant, result, "the reference")
-        if self.engine is not None and self.engine.dialect in dialects:
+        asked = request["op"] in _ENGINES
+        if self.engine is not None and self.engine.dialect in dialects and asked:
             self._ask_engine(identity, request, expect, results)
             witnesses.append(self.engine.dialect)
         return expect, request, witnesses
@@ -266,8 +269,7 @@ def _must_pass(
 
     dialect, profile = variant
     op = str(request["op"])
-    before = request.get("destination", request.get("state"))
-    chosen = for_grader(choose(expect, dialect, profile), op, before)
+    chosen = for_grader(choose(expect, dialect, profile), op, before(request))
     if chosen["verdict"] == "survive" and result["verdict"] == "abort" and profile == "compat":
         return
     case = Case(identity, dialect, dict(request), chosen, (), "", hardened=chosen)

@@ -37,7 +37,13 @@ KEYS: Final = frozenset(
 OPEN: Final = frozenset({"either", "survive"})
 #: The verdicts by which an operation succeeds.
 GOOD: Final = frozenset({"valid", "ok", "accept"})
-_REFUSAL: Final = {"check": "invalid", "save": "error", "load": "reject", "stream": "reject"}
+_REFUSAL: Final = {
+    "check": "invalid",
+    "save": "error",
+    "load": "reject",
+    "stream": "reject",
+    "savevm": "error",
+}
 
 
 def choose(expect: object, dialect: str, profile: str, path: str = "expect") -> Mapping[str, Any]:
@@ -90,8 +96,22 @@ def for_grader(
         out[key] = flat[0] if len(flat) == 1 else flat
     if "state" in expect:
         out["state"] = resolve(canonical_state(expect["state"]), before)
+    if "devices" in expect:
+        held = before if isinstance(before, list) else []
+        out["devices"] = [
+            _device(each, held[at] if at < len(held) else None, f"{path}.devices[{at}]")
+            for at, each in enumerate(sequence(expect["devices"], f"{path}.devices"))
+        ]
     if "stream" in expect:
         out["stream"] = join(expect["stream"], f"{path}.stream").hex()
+    return out
+
+
+def _device(expect: object, before: Any, path: str) -> dict[str, Any]:
+    """Resolve what is expected of one device of a whole stream."""
+    out = dict(mapping(expect, path, frozenset({"state", "loads"})))
+    if "state" in out:
+        out["state"] = resolve(canonical_state(out["state"]), before)
     return out
 
 

@@ -37,13 +37,24 @@ def fill(
     for facet in ("consumed", "stream_error"):
         if facet in result:
             seen[facet] = result[facet]
+    refused = result["verdict"] == "reject"
+    if "devices" in result:
+        seen["devices"] = [
+            {
+                "state": unchanged(each["state"], given.get("destination"))
+                if refused
+                else each["state"],
+                "loads": each["loads"],
+            }
+            for each, given in zip(result["devices"], request["devices"], strict=True)
+        ]
+        seen["heap"] = {key: result["heap"][key] for key in ("allocated", "leaked")}
     if "state" in result:
-        refused = result["verdict"] == "reject"
         seen["state"] = (
             unchanged(result["state"], request["destination"]) if refused else result["state"]
         )
         seen["heap"] = {key: result["heap"][key] for key in ("allocated", "leaked")}
-    if result["verdict"] == "accept":
+    if result["verdict"] == "accept" and "state" in result:
         canonical = is_canonical(request, result, dialect)
         if canonical is not None:
             seen["canonical"] = canonical
@@ -138,7 +149,7 @@ def annotated(
     """Cut the stream of a load or save where the reference does, with the notes that were given."""
     trace = Trace(recording=True)
     result = perform(request, dialect=dialect, trace=trace)
-    if request["op"] == "load":
+    if "stream" in request:
         data = bytes.fromhex(request["stream"])
         end = result.get("consumed", _end(trace.segments))
     else:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from vmstate.errors import CaseError
+from vmstate.values import mapping, sequence
 from vmstate_conformance.cases import families
 from vmstate_conformance.cases.canonical import canonical_document, canonical_state
 from vmstate_conformance.cases.expectation import choose, for_grader
 from vmstate_conformance.cases.jsonfile import JSONFile, Where, parse_path, read_json
-from vmstate_conformance.cases.model import INPUTS, Case, InputError
+from vmstate_conformance.cases.model import INPUTS, OPTIONAL, Case, InputError
 from vmstate_conformance.cases.mutation import mutate
 from vmstate_conformance.cases.segments import join
 
@@ -170,14 +171,14 @@ class Group:
         if case.get("level", "required") not in LEVELS:
             raise CaseError("level", "level", f"is none of {', '.join(LEVELS)}")
         request = make_request(op, inputs)
-        before = request.get("destination", request.get("state"))
+        held = before(request)
         key, at = where
         if key not in self._lines:
             self._lines[key] = self.source.lines(str(key))
         line = f"{self.source.file}:{self._lines[key][int(at)]}"
         for dialect in _texts(inputs.get("dialects", DIALECTS), "dialects"):
             chosen = [
-                for_grader(choose(expect, dialect, profile), op, before)
+                for_grader(choose(expect, dialect, profile), op, held)
                 for profile in ("compat", "hardened")
             ]
             yield Case(
@@ -225,14 +226,31 @@ def make_request(op: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
     for name in INPUTS[op]:
         if name in inputs:
             request[name] = inputs[name]
-        elif name != "vmdesc":
+        elif name not in OPTIONAL:
             raise CaseError("input", name, f"{op} needs it")
     for name in ("state", "destination"):
         if name in request:
             request[name] = canonical_state(request[name])
+    if "devices" in request:
+        request["devices"] = [_device(each) for each in sequence(request["devices"], "devices")]
     if "stream" in request:
         request["stream"] = join(request["stream"]).hex()
     return request
+
+
+def _device(device: object) -> dict[str, Any]:
+    """Give a device of a whole stream with its state in canonical form."""
+    return {
+        key: canonical_state(value) if key in ("state", "destination") else value
+        for key, value in mapping(device, "devices").items()
+    }
+
+
+def before(request: Mapping[str, Any]) -> Any:
+    """Give what stood in memory before the operation: a state, or one for each device."""
+    if "devices" in request:
+        return [each.get("destination", each.get("state")) for each in request["devices"]]
+    return request.get("destination", request.get("state"))
 
 
 def is_group(value: object) -> bool:

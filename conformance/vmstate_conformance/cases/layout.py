@@ -43,6 +43,7 @@ _CASE: Final = [
     "base",
     "mutate",
     "devices",
+    "machine",
     "stream",
     "expect",
     "witnesses",

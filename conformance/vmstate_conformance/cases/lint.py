@@ -229,7 +229,7 @@ class _Linter:
             if join(alone["stream"]) != join(case["stream"]):
                 detail = "is not what base and mutations make"
                 yield self.error([*where, "stream"], detail, "materialised")
-        if request["op"] == "load":
+        if "stream" in request:
             yield from self.segments(where, case, request, dialect)
         refused = self.refused(inputs)
         if not refused:
@@ -320,6 +320,7 @@ class _Linter:
                 if (
                     profile == "compat"
                     and self.witness is not None
+                    and case.op in ("check", "save", "load")
                     and case.dialect == self.witness.dialect
                 ):
                     facets = disagreement(result, self.witness.ask(case.request))

@@ -11,11 +11,17 @@ INPUTS: Final = {
     "check": (),
     "save": ("state", "vmdesc"),
     "load": ("destination", "version_id", "stream"),
+    "stream": ("devices", "machine", "stream"),
+    "savevm": ("devices", "machine"),
 }
+#: Inputs that a request may do without.
+OPTIONAL: Final = frozenset({"vmdesc", "machine"})
 VERDICTS: Final = {
     "check": frozenset({"valid", "invalid", "abort"}),
     "save": frozenset({"ok", "error", "abort"}),
     "load": frozenset({"accept", "reject", "abort"}),
+    "stream": frozenset({"accept", "reject", "abort"}),
+    "savevm": frozenset({"ok", "error", "abort"}),
 }
 
 
@@ -51,7 +57,7 @@ class Case:
 
     @property
     def op(self) -> str:
-        """The operation: check, save or load."""
+        """The operation: check, save, load, stream or savevm."""
         return str(self.request["op"])
 
     @property

@@ -23,6 +23,8 @@ KEYS: Final[Mapping[str, frozenset[str]]] = {
     "state": frozenset({"path", "value"}),
     "destination": frozenset({"path", "value"}),
     "document": frozenset({"path", "value"}),
+    "devices": frozenset({"path", "value"}),
+    "machine": frozenset({"path", "value"}),
 }
 _MOST: Final = range(1 << 30)
 
@@ -133,6 +135,8 @@ _OPERATIONS: Final[Mapping[str, Callable[[dict[str, Any], Mapping[str, Any], str
     "state": _value("state"),
     "destination": _value("destination"),
     "document": _value("document"),
+    "devices": _value("devices"),
+    "machine": _value("machine"),
 }
 
 

@@ -22,7 +22,7 @@ from vmstate_conformance.cases.canonical import (
 )
 from vmstate_conformance.cases.groups import Group, is_group
 from vmstate_conformance.cases.jsonfile import parse_json
-from vmstate_conformance.cases.model import INPUTS, VERDICTS, Case, InputError
+from vmstate_conformance.cases.model import INPUTS, OPTIONAL, VERDICTS, Case, InputError
 
 #: The longest line that is read.
 _LINE: Final = 16 << 20
@@ -141,7 +141,8 @@ def _record(
     if wanted is not None and not wanted.matches(identity):
         return
     if not isinstance(op, str) or op not in INPUTS:
-        raise InputError(f"{source}: {identity}: op is none of check, save, load [op]")
+        known = ", ".join(INPUTS)
+        raise InputError(f"{source}: {identity}: op is none of {known} [op]")
     tags = record.get("tags", [])
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise InputError(f"{source}: {identity}: tags are a list of strings [tags]")
@@ -175,7 +176,7 @@ def _request(
     for name in INPUTS[op]:
         if name in record:
             request[name] = record[name]
-        elif name != "vmdesc":
+        elif name not in OPTIONAL:
             raise InputError(f"{source}: {identity}: {op} needs '{name}' [input]")
     for name in ("state", "destination"):
         if name in request:
