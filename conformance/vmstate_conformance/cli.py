@@ -27,6 +27,7 @@ _ELSEWHERE: Final = {
     "documents": "vmstate_conformance.runner.documents",
     "diff": "vmstate_conformance.differential.cli",
     "expect": "vmstate_conformance.expectations.cli",
+    "kit": "vmstate_conformance.kits.cli",
     "mutants": "vmstate_conformance.mutants.cli",
     "qemu": "vmstate_conformance.qemu.cli",
     "report": "vmstate_conformance.reports.cli",
