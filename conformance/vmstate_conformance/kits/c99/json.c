@@ -36,7 +36,7 @@ static void *allot(size_t size)
     return memset(place, 0, size);
 }
 
-static void forget(void)
+void json_forget(void)
 {
     while (chunks) {
         Chunk *next = chunks->next;
@@ -213,7 +213,7 @@ static Json *value(void)
 
 const Json *json_read(const char *line)
 {
-    forget();
+    json_forget();
     at = line;
     depth = 0;
     const Json *made = value();

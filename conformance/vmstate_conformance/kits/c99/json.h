@@ -22,6 +22,7 @@ typedef struct Json {
 
 /* Read one value; NULL where the line is no JSON. All values live until the next call. */
 const Json *json_read(const char *line);
+void json_forget(void);
 /* The member of an object, or NULL. */
 const Json *json_get(const Json *object, const char *key);
 /* The item of an array, or NULL. */

@@ -80,6 +80,9 @@ void memory_reset(void)
     while (n_blocks) {
         free((void *)(uintptr_t)blocks[--n_blocks].base);
     }
+    free(blocks);
+    blocks = NULL;
+    room = 0;
 }
 
 uint64_t get_number(uint64_t address, unsigned size)

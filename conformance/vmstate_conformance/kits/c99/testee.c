@@ -459,6 +459,7 @@ static void perform(const Json *message, Text *answer)
     } else if (how == UNSUPPORTED || !began) {
         text_put(answer, ",\"verdict\":\"unsupported\",\"needs\":");
         text_quoted(answer, how == UNSUPPORTED ? outcome_text : "memory");
+        free(bytes);
         return;
     } else {
         error = outcome_text;
@@ -506,5 +507,8 @@ int main(void)
         }
         fflush(stdout);
     }
+    json_forget();
+    free(answer.text);
+    free(out);
     return 0;
 }
