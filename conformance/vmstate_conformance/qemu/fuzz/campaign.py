@@ -34,6 +34,8 @@ from vmstate_conformance.qemu.recipes.model import Recipe
 _GOOD: Final = 16
 #: Of a thousand inputs, how many go to a fresh process although there is an arena.
 _FRESH: Final = 10
+#: What seems to hang gets so many times as long to come to an end, once.
+_PATIENCE: Final = 4
 _REPORT: Final = 2.0
 
 
@@ -228,6 +230,10 @@ class _Slice:
         ways: list[tuple[str, Callable[[bytes], Verdict]]] = [("incoming", self._range.attempt)]
         if self._arena is not None:
             ways.append(("loadvm", self._once))
+        # A machine that is slow today is no finding.
+        patient = Range(self._machinery, self._library, _PATIENCE * self._plan.timeout)
+        if verdict.verdict == "hung" and not patient.attempt(mutant.bytes()).bad:
+            ways = ways[1:]
         confirmed = confirm(mutant, ways)
         if confirmed is None:
             self._tally.unconfirmed += 1

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import difflib
-from typing import Final
+from typing import Any, Final
 
 from vmstate_conformance.qemu.provision import QemuError
 from vmstate_conformance.qemu.recipes import (
@@ -13,17 +13,21 @@ from vmstate_conformance.qemu.recipes import (
     channels,
     devices,
     machines,
+    network,
     nvme,
     rich,
+    storage,
     usb,
     virtio,
 )
 from vmstate_conformance.qemu.recipes.model import Recipe
 
+_MODULES: Final[tuple[Any, ...]] = (
+    *(machines, nvme, virtio, board, network, storage, devices, usb),
+    *(rich, boards, channels),
+)
 RECIPES: Final[dict[str, Recipe]] = {
-    recipe.name: recipe
-    for module in (machines, nvme, virtio, board, devices, usb, rich, boards, channels)
-    for recipe in module.RECIPES
+    recipe.name: recipe for module in _MODULES for recipe in module.RECIPES
 }
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from vmstate_conformance.qemu.machine import Machine
@@ -145,8 +146,9 @@ def board(machine: Machine) -> None:
         each(machine)
 
 
-def _one(name: str, summary: str, steps: object, focus: str, *more: str) -> Recipe:
-    assert callable(steps)
+def _one(
+    name: str, summary: str, steps: Callable[[Machine], None], focus: str, *more: str
+) -> Recipe:
     return Recipe(name, summary, (*Q35, *more), steps, focus=tuple(focus.split()))
 
 

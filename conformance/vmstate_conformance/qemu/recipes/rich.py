@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from vmstate_conformance.qemu.machine import Machine
-from vmstate_conformance.qemu.recipes import board, devices, nvme, virtio
+from vmstate_conformance.qemu.recipes import board, network, nvme, storage, virtio
 from vmstate_conformance.qemu.recipes.machines import PC, Q35, SMALL
 from vmstate_conformance.qemu.recipes.model import Recipe
 
@@ -36,8 +36,8 @@ def pc(machine: Machine) -> None:
     board.interrupts(machine)
     board.keyboard(machine)
     board.serial(machine)
-    devices.e1000(machine)
-    devices.ide(machine)
+    network.e1000(machine)
+    storage.ide(machine)
 
 
 def arm(machine: Machine) -> None:

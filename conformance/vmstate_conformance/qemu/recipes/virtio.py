@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -193,8 +193,9 @@ _ERRORS: Final = (
 )
 
 
-def _virtio(name: str, device: str, steps: object, *more: str, summary: str) -> Recipe:
-    assert callable(steps)
+def _virtio(
+    name: str, device: str, steps: Callable[[Machine], None], *more: str, summary: str
+) -> Recipe:
     return Recipe(
         f"virtio-{name}",
         summary,
