@@ -63,6 +63,10 @@ class Extent:
         """Give the address of a slot; the product is a 32-bit one. [LOAD-STRIDE-2]"""
         return (self.first + int32(self.size * index)) & U64
 
+    def saved_slot(self, index: int, *, wide: bool) -> int:
+        """Give the address of a slot to save, where a wide size makes a wide product. [SAVE-STRIDE-1]"""
+        return (self.first + self.size * index) & U64 if wide else self.slot(index)
+
     def iterations(self) -> int:
         """How often `for (int i = 0; i < count; i++)` runs. [LOAD-COUNT-5]"""
         if self.count <= _SIGN32:

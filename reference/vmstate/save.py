@@ -104,7 +104,7 @@ class Saver:
                 self.trace.index(index)
             self.step()
             untouched = self.untouched(extent)
-            element = extent.slot(index)
+            element = extent.saved_slot(index, wide=self.dialect.wide_counts)
             if field.is_pointer_array:
                 element = self.heap.pointer(element)
             is_null = field.is_pointer_array and not element
@@ -140,8 +140,11 @@ class Saver:
         """Count the slots from `index` on that are NULL as this one is. [VMDESC-ARRAY-3]"""
         if not extent.size:
             return extent.count - index
-        at = index + 1
-        while at < extent.count and (not self.heap.pointer(extent.slot(at))) == is_null:
+        at, wide = index + 1, self.dialect.wide_counts
+        while (
+            at < extent.count
+            and (not self.heap.pointer(extent.saved_slot(at, wide=wide))) == is_null
+        ):
             self.step()
             at += 1
         return at - index

@@ -281,7 +281,8 @@ class _Linter:
     def minimal(self, where: Where, case: Mapping[str, Any], dialect: str) -> Iterator[str]:
         """The base is taken, and so is the case without any one of its mutations.
 
-        A case that says why it has more than one fault (`faults`) must come out otherwise without any.
+        A case that says why it has more than one fault (`faults`) must come out otherwise without any,
+        or each must be a fault by itself.
         """
         base = self.group.inputs(str(case["base"]))
         steps = case["mutate"]
@@ -294,9 +295,19 @@ class _Linter:
                 continue  # the others need it
             if without["verdict"] in GOOD or ("faults" in case and without != whole):
                 continue
+            if "faults" in case and self.alone(base, steps[left], dialect):
+                continue
             verdict = without["verdict"]
             detail = f"without it, the case is still refused ({verdict}); see `faults`"
             yield self.error([*where, "mutate", left], detail, "minimal")
+
+    @staticmethod
+    def alone(base: Mapping[str, Any], step: Mapping[str, Any], dialect: str) -> bool:
+        """Whether a mutation makes the base a refused one by itself."""
+        try:
+            return _outcome(mutate(base, [step]), dialect)["verdict"] not in GOOD
+        except CaseError:
+            return False
 
     def family(self, where: Where, identity: str, family: Mapping[str, Any]) -> Iterator[str]:
         """The base of a family is taken."""
