@@ -12,6 +12,7 @@ from vmstate.infos_plain import Buffer, Number
 from vmstate.load import Loader
 from vmstate.operations import perform
 from vmstate.save import Saver
+from vmstate_conformance.cases.model import VERDICTS
 from vmstate_conformance.fuzzing import structure
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.kept import Kept
@@ -24,7 +25,7 @@ def inputs(count: int, seed: int = 1) -> list[bytes]:
     for _ in range(count):
         sizes = (source.randrange(9), source.randrange(6), source.randrange(3))
         genes = [source.randbytes(16 * size) for size in sizes]
-        made.append(Parts(genes[0], genes[1], source.randrange(2), genes[2]).join())
+        made.append(Parts(genes[0], genes[1], source.randrange(256), genes[2]).join())
     return made
 
 
@@ -54,11 +55,11 @@ def test_no_bytes_and_few_bytes_are_inputs_like_any_others() -> None:
 
 def test_an_input_taken_apart_and_joined_is_the_same() -> None:
     for data in inputs(50):
-        assert split(data).join() == data
+        assert split(split(data).join()) == split(data)
     assert split(b"\x02\x01\x00abc").document == b"abc"
 
 
-def test_mutations_change_one_part_and_keep_to_the_size() -> None:
+def test_mutations_change_one_part_or_all_and_keep_to_the_size() -> None:
     source = random.Random(3)
 
     def native(data: bytes, most: int) -> bytes:
@@ -68,12 +69,12 @@ def test_mutations_change_one_part_and_keep_to_the_size() -> None:
     for data in inputs(40):
         for seed in range(16):
             before, after = split(data), split(mutate_input(data, 4096, seed, native))
-            parts = ("document", "state", "dialect", "mutation")
+            parts = ("document", "state", "how", "mutation")
             differ = {part for part in parts if getattr(before, part) != getattr(after, part)}
-            assert len(differ) <= 1
+            assert len(differ) <= (1 if seed < 14 else 4)
             changed |= differ
             assert len(mutate_input(data, 20, seed, native)) <= 20
-    assert changed == {"document", "state", "dialect", "mutation"}
+    assert changed == {"document", "state", "how", "mutation"}
 
 
 def test_a_crossing_has_parts_of_both() -> None:
@@ -81,7 +82,7 @@ def test_a_crossing_has_parts_of_both() -> None:
     other = Parts(b"\4" * 32, b"\5" * 16, 1, b"\6").join()
     made = split(cross(one, other, 4096, 0b1010 | 1 << 8))
     assert made.document == b"\1" * 16 + b"\4" * 16
-    assert (made.state, made.dialect, made.mutation) == (b"\2" * 16, 1, b"\3")
+    assert (made.state, made.how, made.mutation) == (b"\2" * 16, 1, b"\3")
     assert len(cross(one, other, 10, 7)) == 10
 
 
@@ -90,7 +91,7 @@ def test_an_input_is_a_case_that_the_reference_performs() -> None:
         request = structure.case(data)
         assert request is not None
         dialect = request.pop("dialect")
-        assert perform(request, dialect=dialect)["verdict"] in ("accept", "reject", "abort")
+        assert perform(request, dialect=dialect)["verdict"] in VERDICTS[request["op"]]
 
 
 def buffers_short(self: Any, saver: Saver, element: int, size: int, field: Any) -> None:

@@ -4,16 +4,17 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from vmstate.whole import Stream, open_file, wire
+from vmstate.whole import Stream, open_file, read_file, wire
 from vmstate.whole.errors import StreamFault
 from vmstate.whole.fromjson import encode
 from vmstate.whole.tojson import write
 from vmstate_conformance.fuzzing import dictionary, streams
 from vmstate_conformance.fuzzing.finding import Finding
-from vmstate_conformance.fuzzing.target import Target
+from vmstate_conformance.fuzzing.target import Native, Target
 
 _LONGEST: Final = 2000
 
@@ -38,6 +39,17 @@ def run(data: bytes) -> None:
             (at for at, (a, b) in enumerate(zip(out, data, strict=False)) if a != b), len(out)
         )
         raise Finding("not-the-same", kind, f"{len(out)} bytes for {len(data)}, unlike at {at}")
+
+
+def observe(data: bytes) -> tuple[str, list[Any], bytes]:
+    """Give the stream as JSON, its spans, and what writing it again gives."""
+    parts: list[str] = []
+    walker = open_file(data, spans=True)
+    write(walker, parts.append)
+    out = bytearray()
+    encode(json.loads("".join(parts)), out.extend)
+    spans = [(span.path, span.offset, span.size) for span in walker.stream.spans or ()]
+    return "".join(parts), spans, bytes(out)
 
 
 def faults_hold(stream: Stream) -> None:
@@ -86,9 +98,30 @@ def tokens() -> Iterator[bytes]:
     yield from dictionary.markers()
 
 
+def mutate(data: bytes, size: int, seed: int, native: Native) -> bytes:
+    """Put in, take out or replace a whole record of the stream, or change its bytes."""
+    what = seed % 8
+    if what < 4 and data:
+        return native(data, size)
+    source = random.Random(seed)  # noqa: S311 - reproducible is what it must be
+    stream = read_file(data, select=lambda _label: False)
+    edges = [item.offset for item in stream.items] or [0]
+    if stream.fault is not None and not stream.items:
+        parts = b"".join(streams.record(source) for _ in range(source.randrange(3)))
+        payload, text = streams.grown(source)
+        device = streams.section(wire.SECTION_FULL, 1, payload, "dev")
+        vmdesc = streams.vmdesc(text) if what < 7 else b""
+        made = streams.HEADER + streams.settings(source) + parts + device + b"\0" + vmdesc
+        return made[:size]
+    at, end = source.choice(edges), source.choice(edges)
+    if what < 7:
+        return (data[:at] + streams.record(source) + data[at:])[:size]
+    return (data[: min(at, end)] + data[max(at, end) :])[:size]
+
+
 def case(data: bytes) -> dict[str, Any]:
     """Give the stream."""
     return {"stream": data.hex()}
 
 
-TARGET: Final = Target("container", run, seeds, tokens, case, max_len=8192)
+TARGET: Final = Target("container", run, seeds, tokens, case, observe, max_len=8192, mutate=mutate)

@@ -18,7 +18,8 @@ from vmstate.dialects import DIALECTS
 from vmstate.errors import CaseError
 from vmstate.operations import perform
 from vmstate_conformance.cases import InputError, read_cases
-from vmstate_conformance.fuzzing import dictionary
+from vmstate_conformance.cases.model import INPUTS
+from vmstate_conformance.fuzzing import dictionary, structure
 from vmstate_conformance.fuzzing.catalogue import LIMITS, catalogue
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.target import Native, Target
@@ -30,55 +31,62 @@ _LONGEST: Final = 1000
 
 def run(data: bytes) -> None:
     """Read one text. Raises `Finding`."""
-    if data:
-        _KINDS[data[0] % len(_KINDS)](data[1:])
+    observe(data)
 
 
-def request(text: bytes) -> None:
+def observe(data: bytes) -> Any:
+    """Give the answer to a text, or the error. Raises `Finding`."""
+    return _KINDS[data[0] % len(_KINDS)](data[1:]) if data else None
+
+
+def request(text: bytes) -> Any:
     """Perform a text as a request: a result, or one line that says what is wrong with it."""
     message = _json(text)
     try:
         result = perform(message, limits=LIMITS)
     except CaseError as error:
-        _one_line(str(error))
-        return
+        return _one_line(str(error))
     if result.get("verdict") not in _VERDICTS:
         raise Finding("verdict", str(result.get("verdict")), "no verdict of the case format")
-    json.dumps(result)
+    return json.dumps(result)
 
 
-def protocol(text: bytes) -> None:
+def protocol(text: bytes) -> Any:
     """Answer a text as a message of the protocol: an answer, or `ValueError`."""
     message = _json(text)
     if not isinstance(message, dict):
-        return
+        return None
     reference = Reference()
     reference.config = {"dialect": next(iter(DIALECTS)), "profile": "hardened"}
     try:
         answer = reference.answer(message)
     except ValueError as error:
-        _one_line(str(error))
-        return
+        return _one_line(str(error))
+    if answer is not None:
+        answer.pop("us", None)
     if answer is not None and not isinstance(answer.get("m"), str):
         raise Finding("protocol", "m", f"an answer without m: {answer}")
-    json.dumps(answer)
+    return json.dumps(answer)
 
 
-def cases(text: bytes) -> None:
+def cases(text: bytes) -> Any:
     """Read a text as a file of cases: cases, or one line with file and rule."""
+    found: list[Any] = []
     file = os.memfd_create("cases")
     try:
         os.write(file, text)
         for case in read_cases([Path(f"/proc/self/fd/{file}")]):
-            if not case.id or case.op not in ("check", "save", "load", "stream"):
+            if not case.id or case.op not in INPUTS:
                 raise Finding("case", "id", f"a case with id {case.id!r} and op {case.op!r}")
+            found.append((case.id, case.dialect, case.request, case.expect, case.tags))
     except InputError as error:
-        _one_line(str(error))
+        found.append(_one_line(str(error)).replace(str(file), "N"))
     finally:
         os.close(file)
+    return found
 
 
-_KINDS: Final[tuple[Callable[[bytes], None], ...]] = (request, protocol, cases)
+_KINDS: Final[tuple[Callable[[bytes], Any], ...]] = (request, protocol, cases)
 
 
 def _json(text: bytes) -> Any:
@@ -88,9 +96,10 @@ def _json(text: bytes) -> Any:
         return None
 
 
-def _one_line(message: str) -> None:
+def _one_line(message: str) -> str:
     if not message or len(message.splitlines()) != 1 or len(message) > _LONGEST:
         raise Finding("message", "lines", f"an error that is not one line: {message[:200]!r}")
+    return message
 
 
 def seeds() -> Iterator[bytes]:
@@ -117,9 +126,11 @@ _HOSTILE: Final[tuple[Any, ...]] = (
 def mutate(data: bytes, size: int, seed: int, native: Native) -> bytes:
     """Change a value of the JSON, or where the text is none, its bytes."""
     value = _json(data[1:]) if seed & 7 else None
+    source = random.Random(seed)  # noqa: S311 - reproducible is what it must be
+    if not data or seed & 0xF8 == 8:
+        return fresh(source)[:size]
     if value is None:
         return native(data, size)
-    source = random.Random(seed)  # noqa: S311 - reproducible is what it must be
     places = list(_places(value))
     if places:
         holder, key = source.choice(places)
@@ -127,6 +138,32 @@ def mutate(data: bytes, size: int, seed: int, native: Native) -> bytes:
     # A surrogate is no text, but JSON has it.
     text = json.dumps(value, separators=(",", ":")).encode()
     return (data[:1] + text)[:size]
+
+
+def fresh(source: random.Random) -> bytes:
+    """Give a text of each kind, small and sound."""
+    kind = source.randrange(len(_KINDS))
+    messages = (
+        {"m": "hello"},
+        {"m": "config", "dialect": "rfc", "profile": "compat"},
+        {"m": "bye"},
+    )
+    if kind == 1 and source.randrange(2):
+        return b"\1" + json.dumps(source.choice(messages)).encode()
+    how = source.choice((0, structure.ANY | structure.BROKEN))
+    parts = structure.Parts(source.randbytes(32), source.randbytes(16), how, source.randbytes(16))
+    made = structure.case(parts.join()) or {}
+    dialect = made.pop("dialect", "rfc")
+    if source.randrange(3) == 0 and made["op"] == "load":
+        state = made["destination"]
+        made = {"op": "save", "document": made["document"], "state": state, "vmdesc": True}
+    if kind == 1:
+        made = {"m": "run", "id": 1, **made}
+    if kind == 2:
+        verdict = source.choice(sorted(_VERDICTS))
+        made = {"id": "x", "tags": ["a"], **made, "dialect": dialect}
+        made["observed"] = {"verdict": verdict}
+    return bytes([kind]) + json.dumps(made, separators=(",", ":")).encode()
 
 
 def _change(source: random.Random, holder: Any, key: Any) -> None:
@@ -162,4 +199,6 @@ def case(data: bytes) -> dict[str, Any] | None:
     return {"text": data[1:].decode(errors="replace")}
 
 
-TARGET: Final = Target("document", run, seeds, dictionary.words, case, max_len=6144, mutate=mutate)
+TARGET: Final = Target(
+    "document", run, seeds, dictionary.words, case, observe, max_len=6144, mutate=mutate
+)

@@ -27,17 +27,20 @@ if TYPE_CHECKING:
 
 STAGING: Final = "VMSTATE_STAGING"
 SEEDS: Final = "VMSTATE_SEEDS"
+MUTANT: Final = "VMSTATE_MUTANT"
 #: Set in the processes that libFuzzer starts of itself: their arguments are complete.
 _CHILD: Final = "VMSTATE_FUZZ_CHILD"
 _TICK: Final = 1.0
 _USAGE: Final = """\
-usage: {name} [--staging DIR] [--seeds DIR|none]{own} [libFuzzer options] [DIR or FILE ...]
+usage: {name} [--staging DIR] [--seeds DIR|none] [--mutant NAME,...|all]{own}
+       [libFuzzer options] [DIR or FILE ...]
 
 {about}
 
 Without a DIR, inputs that reach something new are kept in {work}.
 Seeds are built from the corpus of cases on start; --seeds none begins from nothing. Findings are
 minimised and written to --staging (default: {staging}).
+--mutant plants bugs, which are to be found: see `vmstate-conformance mutants`, and fuzz/prove.py.
 Useful libFuzzer options: -runs=N -max_total_time=SECONDS -fork=N -merge=1 OUT IN... -jobs=N -seed=N
 """
 
@@ -66,7 +69,7 @@ def fuzz(target: Target, argv: list[str], about: str, options: Iterable[str] = (
     import atheris  # noqa: PLC0415 - targets are replayed where it is not installed
 
     try:
-        arguments = take_options(argv[1:], ("staging", "seeds", *options))
+        arguments = take_options(argv[1:], ("staging", "seeds", "mutant", *options))
         if "--help" in arguments or "-h" in arguments:
             own = "".join(f" [--{name} VALUE]" for name in options)
             work, staging = cache_dir() / target.name, staging_dir()
@@ -76,6 +79,7 @@ def fuzz(target: Target, argv: list[str], about: str, options: Iterable[str] = (
             )
             sys.exit(0)
         prepared = arguments if os.environ.get(_CHILD) else prepare(target, arguments)
+        target = planted(target)
     except (InputError, FileNotFoundError) as error:
         print(f"{Path(argv[0]).name}: {error}", file=sys.stderr)
         sys.exit(2)
@@ -90,6 +94,24 @@ def fuzz(target: Target, argv: list[str], about: str, options: Iterable[str] = (
     atheris.Setup([_command(argv[0]), *prepared], Guard(target), **hooks)
     atheris.Fuzz()
     sys.exit(0)
+
+
+def planted(target: Target) -> Target:
+    """Give the target with the bugs planted that $VMSTATE_MUTANT names, with commas or as `all`.
+
+    Raises `InputError` for a name that is none.
+    """
+    names = os.environ.get(MUTANT)
+    if not names or target.observe is None:
+        return target
+    from vmstate_conformance.fuzzing.planted import REACH, pitted  # noqa: PLC0415 - patches the code
+
+    known = REACH[target.name]
+    chosen = list(known) if names == "all" else names.split(",")
+    for name in chosen:
+        if name not in known:
+            raise InputError(f"--mutant {name}: not in the reach of {target.name}")
+    return pitted(target, (known[name] for name in chosen))
 
 
 def take_options(arguments: list[str], names: Iterable[str]) -> list[str]:
@@ -143,6 +165,8 @@ def _defaults(target: Target, flags: set[str]) -> list[str]:
         "-rss_limit_mb": str(target.memory >> 20),
         "-artifact_prefix": f"{artifacts}/",
         "-print_final_stats": "1",
+        # What a target makes of its own grammar need not begin small.
+        **({} if target.mutate is None else {"-len_control": "0"}),
     }
     added = [f"{name}={value}" for name, value in defaults.items() if name not in flags]
     return added if "-dict" in flags else [*added, f"-dict={write_dictionary(target)}"]

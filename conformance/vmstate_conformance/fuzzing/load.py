@@ -91,6 +91,19 @@ def result(found: Destination, stream: InputStream, outcome: Outcome | None) -> 
     }
 
 
+def observe(data: bytes) -> dict[str, Any] | None:
+    """Give all that comes of an input."""
+    if len(data) < HEADER:
+        return None
+    entry, number, version_id, dialect, _ = parse(data)
+    try:
+        found = entry.destination(number)
+    except CaseError:
+        return None
+    stream = InputStream(data[HEADER:])
+    return result(found, stream, load(entry, found, stream, version_id, dialect))
+
+
 def _same_again(
     entry: Entry,
     found: Destination,
@@ -163,4 +176,4 @@ def case(data: bytes) -> dict[str, Any] | None:
     }
 
 
-TARGET: Final = Target("load", run, seeds, tokens, case, max_len=2048)
+TARGET: Final = Target("load", run, seeds, tokens, case, observe, max_len=2048)

@@ -25,8 +25,15 @@ _LIMITED: Final = frozenset({"allocation-failed", "bad-count"})
 
 def run(data: bytes) -> None:
     """Load one input in both profiles. Raises `Finding`."""
+    both = observe(data)
+    if both is not None:
+        agree(*both)
+
+
+def observe(data: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Give the results of both profiles."""
     if len(data) < load.HEADER:
-        return
+        return None
     entry, number, version_id, dialect, _ = load.parse(data)
     try:
         request = {
@@ -40,8 +47,8 @@ def run(data: bytes) -> None:
         compat = perform(request, profile="compat", limits=LIMITS, **given)
         hardened = perform(request, profile="hardened", limits=_HARDENED, **given)
     except CaseError:
-        return
-    agree(compat, hardened)
+        return None
+    return compat, hardened
 
 
 def agree(compat: dict[str, Any], hardened: dict[str, Any]) -> None:
@@ -61,5 +68,5 @@ def agree(compat: dict[str, Any], hardened: dict[str, Any]) -> None:
 
 
 TARGET: Final = Target(
-    "profile", run, load.seeds, load.tokens, load.case, max_len=load.TARGET.max_len
+    "profile", run, load.seeds, load.tokens, load.case, observe, max_len=load.TARGET.max_len
 )

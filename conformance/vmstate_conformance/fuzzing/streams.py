@@ -4,18 +4,14 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from vmstate.dialects import DEFAULT_DIALECT, DIALECTS
-from vmstate.heap import Heap
-from vmstate.state import Writer
+from vmstate.errors import Outcome
 from vmstate.trace import Trace
 from vmstate.whole import wire
 from vmstate_conformance.fuzzing import structure
-from vmstate_conformance.fuzzing.catalogue import LIMITS
-from vmstate_conformance.strategies.choices import Choices, from_bytes
-from vmstate_conformance.strategies.values import state
 
 HEADER: Final = wire.MAGIC.to_bytes(4, "big") + wire.VERSION.to_bytes(4, "big")
 _PAGE: Final = 1024
@@ -65,13 +61,11 @@ def described(*devices: dict[str, Any]) -> bytes:
 
 def device(genes: bytes, values: bytes) -> tuple[bytes, dict[str, Any]] | None:
     """Save what the genes build: its payload, and its entry in a vmdesc; None where it is large."""
-    dialect = DIALECTS[DEFAULT_DIALECT]
-    built = structure.build(genes, dialect)
-    heap = Heap(LIMITS)
-    source = state(Choices(from_bytes(values)), built.plan)
-    root = Writer(built.document.layout, heap).struct(built.document.root.struct, source)
-    stream, writer = structure.save(built, heap, root, dialect, Trace(recording=False))
-    text = writer.text()
+    sent = structure.send(structure.build(genes), values)
+    saved = structure.save(sent.built, sent.here, Trace(recording=False))
+    if isinstance(saved, Outcome):
+        return None
+    stream, text = saved
     if len(stream) > 200 or len(text) > 1500:
         return None
     entry = {"name": "dev", "instance_id": 0}
@@ -126,3 +120,116 @@ def streams() -> Iterator[bytes]:
         one = section(wire.SECTION_FULL, 1, payload, "dev")
         before = ram() if at % 16 == 0 else b""
         yield whole(before + one, text)
+
+
+def record(source: random.Random) -> bytes:
+    """Give a section, a command or a package, sound or nearly so."""
+    number = source.choice((0, 1, 1, 2, 258))
+    match source.randrange(8):
+        case 0:
+            return ram()
+        case 1:
+            words = b"".join(_ram_word(source) for _ in range(source.randrange(4)))
+            kind = source.choice((wire.SECTION_START, wire.SECTION_PART, wire.SECTION_END))
+            return section(kind, number, words + _EOS, "ram", source.choice((4, 4, 4, 3)))
+        case 2:
+            payload = source.randbytes(source.choice((0, 1, 4, 4, 16)))
+            return command(source.choice(tuple(wire.COMMANDS)), payload)
+        case 3:
+            packed = record(source) + b"\0"
+            return command(wire.CMD_PACKAGED, len(packed).to_bytes(4, "big")) + packed
+        case 4:
+            name = source.choice(("dirty-bitmap", "s390-skeys", "spapr/htab", "dev"))
+            words = source.choice((b"", word(0, 1), word(1 << 40, 1), word(_PAGE, 2)))
+            return section(wire.SECTION_START, number, words + word(0, 1), name)
+        case 5:
+            footer = section(wire.SECTION_FULL, number, b"", source.choice(("", "dev")))
+            return footer[:-4] + source.choice((0, 257, number)).to_bytes(4, "big")
+        case _:
+            name, payload = source.choice(("dev", "dev", "cpu")), source.randbytes(8)
+            return section(wire.SECTION_FULL, number, payload[: source.randrange(9)], name)
+
+
+def _ram_word(source: random.Random) -> bytes:
+    flags = source.choice((2, 4, 8, 0x10, 0x40, 0x80, 0x200)) | source.choice((0, 0, 0x20))
+    named = counted("pc.ram") if not flags & wire.RAM_CONTINUE and flags & 0x4A else b""
+    at = word(source.choice((0, _PAGE, 4 * _PAGE, 1 << 40)), flags)
+    if flags & wire.RAM_PAGE:
+        return at + named + bytes(_PAGE)
+    if flags & wire.RAM_XBZRLE:
+        return at + named + source.choice((b"\1", b"\1", b"\0")) + b"\0\3\1\1\7"
+    return at + named + (source.choice((b"\0", b"\7")) if flags & wire.RAM_ZERO else b"")
+
+
+def settings(source: random.Random) -> bytes:
+    """Give a configuration section with subsections."""
+    out = configuration()
+    if source.randrange(2):
+        bits = source.choice((9, 10, 12, 24, 25)).to_bytes(4, "big")
+        out += _setting("configuration/target-page-bits", bits)
+    if source.randrange(2):
+        count = source.choice((0, 1, 1, 2, 1 << 31)).to_bytes(4, "big")
+        names = counted(source.choice(("x-ignore-shared", "mapped-ram", "postcopy-ram")))
+        out += _setting("configuration/capabilities", count + names)
+    return out
+
+
+def _setting(name: str, payload: bytes) -> bytes:
+    return bytes([wire.SUBSECTION]) + counted(name) + (1).to_bytes(4, "big") + payload
+
+
+_TYPES: Final = (
+    ("bool", 1), ("uint8", 1), ("int16", 2), ("uint32", 4), ("int32 le", 4), ("timer", 8),
+    ("buffer", 3), ("ptr-marker", 1), ("nullptr", 1), ("GByteArray", 5),
+)  # fmt: skip
+
+
+def entries(source: random.Random, depth: int = 0) -> tuple[list[dict[str, Any]], bytes]:
+    """Give the entries of a vmdesc, and a payload that they may describe."""
+    made: list[dict[str, Any]] = []
+    payload = b""
+    for at in range(source.randrange(1, 4)):
+        name, data = source.choice(("a", f"m{at}")), b""
+        entry: dict[str, Any] = {}
+        kind, size = source.choice(_TYPES)
+        if depth < 2 and source.randrange(4) == 0:
+            inner, data = entries(source, depth + 1)
+            kind = source.choice(("struct", "qlist", "gtree", "vstruct", "tmp"))
+            described_ = {"vmsd_name": "x", "version": 1, "fields": inner}
+            entry = {"struct": described_} if kind == "struct" else described_
+            data = {
+                "qlist": b"\1" + data + b"\0",
+                "gtree": b"\0\0\0\1\1" + bytes(8) + data + b"\0",
+            }.get(kind, data)
+            size = len(data)
+        elif kind in ("ptr-marker", "nullptr"):
+            data = source.choice((b"0", b"1", b"\x31", b"\0"))
+            made.append({"name": name, "type": kind, "size": 1})
+            payload += data
+            kind, size = source.choice(_TYPES[:6])
+            data = bytes(size)
+        else:
+            data = source.randbytes(size) if kind != "GByteArray" else b"\0\0\0\1x"
+        count = source.choice((1, 1, 1, 2, 0))
+        numbered = {"array_len": count} if count != 1 else {}
+        made.append({"name": name, **numbered, "type": kind, **entry, "size": size})
+        payload += data * count
+    return made, payload
+
+
+def grown(source: random.Random) -> tuple[bytes, bytes]:
+    """Give a payload of a device and the text of a vmdesc that may describe it."""
+    fields, payload = entries(source)
+    if source.randrange(24) == 0:
+        # Structs inside each other, as many as a reader takes, and one more.
+        for _ in range(100 + source.randrange(-1, 2)):
+            fields = [{"name": "", "type": "struct", "size": 0, "struct": {"fields": fields}}]
+    inner: dict[str, Any] = {"vmsd_name": "dev", "version": 1, "fields": fields}
+    if source.randrange(2):
+        subs = []
+        for name in source.sample(("dev/a", "dev/b", "dev/c"), source.randrange(1, 3)):
+            more, data = entries(source, 1)
+            subs.append({"vmsd_name": name, "version": 1, "fields": more})
+            payload += _setting(name, data)
+        inner["subsections"] = subs
+    return payload, described({"name": "dev", "instance_id": 0, **inner})

@@ -1,30 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Documents, states and streams built from bytes: what is legal saves, loads and comes back the same.
 
-An input is a header of three bytes (genes of the document, genes of the state, dialect), then the
-bytes that the document is built of, those of the state, and those that mutate the saved stream. What
-each of the first two builds is kept, so that most runs are one load.
+An input is a header of three bytes (genes of the document, genes of the state, how), then the bytes
+that the document is built of, those of the state, and those that mutate the saved stream. What each of
+the first two builds is kept, so that most runs are one load. `how` chooses the dialect, and whether
+rules are broken, flags are odd or values are bent: then nothing is promised but an orderly end.
 """
 
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from vmstate.check import check
 from vmstate.dialects import DIALECTS, Dialect
 from vmstate.document import Document
 from vmstate.errors import CaseError, Outcome
-from vmstate.heap import Heap
 from vmstate.infos import INFOS
 from vmstate.infos_plain import Number
 from vmstate.jsonwriter import JSONWriter
 from vmstate.layout import StructRef
 from vmstate.load import Loader
 from vmstate.save import Saver
-from vmstate.state import Reader, Writer
+from vmstate.state import Reader
 from vmstate.stream import InputStream, OutputStream
 from vmstate.trace import Trace
 from vmstate_conformance.fuzzing import dictionary
@@ -32,12 +33,13 @@ from vmstate_conformance.fuzzing.audit import Leaks, heap_holds, leak_sources, o
 from vmstate_conformance.fuzzing.catalogue import LIMITS, Destination, destination
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.kept import Kept
-from vmstate_conformance.fuzzing.load import compare
+from vmstate_conformance.fuzzing.load import compare, result
 from vmstate_conformance.fuzzing.target import Native, Target
 from vmstate_conformance.strategies.builder import MEDIUM, document
 from vmstate_conformance.strategies.choices import GENE, Choices, from_bytes
 from vmstate_conformance.strategies.landing import cleared
 from vmstate_conformance.strategies.mutate import mutate
+from vmstate_conformance.strategies.odd import RULES, bent, illegal, loose, odd
 from vmstate_conformance.strategies.plan import Plan
 from vmstate_conformance.strategies.values import state
 from vmstate_conformance.strategies.wire import Wire, wire
@@ -47,8 +49,10 @@ HEADER: Final = 3
 GENES: Final = 32
 #: What may look like the beginning of a subsection's name must not reach the end of the stream.
 _AFTER: Final = bytes(260)
-#: The dialects that load what they save; `rfc` takes its own markers for elements.
-_DIALECTS: Final = tuple(each for each in DIALECTS.values() if not each.markers_unguarded)
+_DIALECTS: Final = tuple(DIALECTS.values())
+#: Of the byte `how`, above two bits of dialect: hooks that fail, values that are bent before the save,
+#: a broken rule, odd flags; all of that only where ANY is set.
+LOOSE, BENT, BROKEN, ODD, ANY = 0x04, 0x08, 0x10, 0x20, 0x80
 #: What entries that stand for many may be of: one size each.
 _EVEN: Final = frozenset(info.name for info in INFOS.values() if isinstance(info, Number))
 
@@ -59,7 +63,7 @@ class Parts:
 
     document: bytes
     state: bytes
-    dialect: int
+    how: int
     mutation: bytes
 
     def join(self) -> bytes:
@@ -67,7 +71,7 @@ class Parts:
         genes, values = _genes(self.document), _genes(self.state)
         return b"".join(
             (
-                bytes((genes, values, self.dialect)),
+                bytes((genes, values, self.how)),
                 self.document[: genes * GENE].ljust(genes * GENE, b"\0"),
                 self.state[: values * GENE].ljust(values * GENE, b"\0"),
                 self.mutation,
@@ -85,63 +89,122 @@ def split(data: bytes) -> Parts:
         data = data.ljust(HEADER, b"\0")
     first = HEADER + data[0] % (GENES + 1) * GENE
     second = first + data[1] % (GENES + 1) * GENE
-    return Parts(data[HEADER:first], data[first:second], data[2], data[second:])
+    how = data[2] if data[2] & ANY else data[2] & 3
+    return Parts(data[HEADER:first], data[first:second], how, data[second:])
 
 
 @dataclass(slots=True, eq=False)
 class Built:
-    """A document, compiled."""
+    """A document, compiled; `plan` is that of the legal one that it was before it was made odd."""
 
     source: dict[str, Any]
     plan: Plan
     document: Document
+    dialect: Dialect
     sources: Leaks
+    promised: bool
+    """Whether it must save, load, and come back the same."""
+    broken: str = ""
+    """The rule that it breaks, if one was to be broken."""
 
 
 @dataclass(slots=True, eq=False)
 class Sent:
-    """A state, saved, and the destination that takes it."""
+    """A state in a heap, the stream that saving it gives, and a destination that takes that."""
 
     built: Built
     source: Any
+    here: Destination
     wire: Wire
     there: Destination
 
 
-_BUILT: Final[Kept[bytes, Built]] = Kept(256)
-_SENT: Final[Kept[tuple[bytes, bytes, int], Sent]] = Kept(512)
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One load: the stream, the destination, and the version_id that it comes with."""
+
+    stream: InputStream
+    there: Destination
+    version_id: int
+
+
+_BUILT: Final[Kept[tuple[bytes, int], Built]] = Kept(512)
+_SENT: Final[Kept[tuple[bytes, bytes, int], Sent]] = Kept(1024)
 _QUIET: Final = Trace(recording=False)
 
 
 def run(data: bytes) -> None:
     """Build, save and load one input. Raises `Finding`."""
     parts = split(data)
-    sent, dialect = prepared(parts), _DIALECTS[parts.dialect % len(_DIALECTS)]
+    sent = prepared(parts)
     if not parts.mutation:
         return
-    stream = InputStream(mutated(parts.mutation, sent.wire))
-    outcome = load(sent, stream, dialect)
-    outcome_holds(outcome, stream)
-    if outcome is None or sent.there.heap.made(sent.there.mark):
-        heap_holds(sent.there.heap, sent.there.root, sent.built.sources)
+    arrival = arriving(parts.mutation, sent)
+    outcome = load(sent.built, arrival)
+    outcome_holds(outcome, arrival.stream)
+    there = arrival.there
+    if outcome is None or there.heap.made(there.mark):
+        heap_holds(there.heap, there.root, sent.built.sources)
 
 
-def mutated(genes: bytes, sent: Wire) -> bytes:
-    """Mutate a stream; what the last gene leaves over follows it."""
-    choices = Choices(from_bytes(genes))
+def observe(data: bytes) -> dict[str, Any]:
+    """Give all that comes of an input: of the check, the save and the load."""
+    parts = split(data)
+    sent = prepared(parts)
+    built, here = sent.built, sent.here
+    here.heap.reset(here.mark)
+    saved = save(built, here, Trace(recording=False))
+    arrival = arriving(parts.mutation, sent)
+    outcome = load(built, arrival)
+    return {
+        "check": checked(built),
+        "save": saved if isinstance(saved, tuple) else _outcome(saved),
+        **result(arrival.there, arrival.stream, outcome),
+    }
+
+
+def checked(built: Built) -> str:
+    """Give what the check says: empty where it accepts."""
+    try:
+        check(built.document.root, built.dialect)
+    except Outcome as outcome:
+        return _outcome(outcome)
+    return ""
+
+
+def _outcome(outcome: Outcome) -> str:
+    return f"{type(outcome).__name__} {outcome.error}"
+
+
+def arriving(genes: bytes, sent: Sent) -> Arrival:
+    """Choose how the stream is mutated, what follows it, where it arrives and as what version."""
+    choices, built = Choices(from_bytes(genes)), sent.built
+    version_id, there = built.document.root.version_id, sent.there
     choices.gene()
-    _, stream = mutate(choices, sent)
-    return stream + bytes(choices.below(4))
+    stream = sent.wire.stream
+    if genes and stream:
+        _, stream = mutate(choices, sent.wire)
+    elif genes:
+        # Nothing was saved: whatever there is may come instead.
+        stream = choices.take(3 * GENE)
+    stream += bytes(choices.below(4))
+    if choices.chance(24):
+        version_id = choices.pick((version_id - 1, version_id + 1, 0, -1, 0x7FFF_FFFF))
+        version_id = min(version_id, 0x7FFF_FFFF)
+    if choices.chance(40):
+        state_ = there.state if choices.chance(160) else sent.source
+        there = destination(built.document, bent(choices, built.plan, state_))
+    return Arrival(InputStream(stream), there, version_id)
 
 
-def load(sent: Sent, stream: InputStream, dialect: Dialect) -> Outcome | None:
+def load(built: Built, arrival: Arrival) -> Outcome | None:
     """Load into the destination as it was; give what went wrong, if anything did."""
-    there = sent.there
+    there = arrival.there
     there.heap.reset(there.mark)
     _QUIET.clear()
-    root = sent.built.document.root
+    loader = Loader(arrival.stream, there.heap, built.dialect, _QUIET)
     try:
-        Loader(stream, there.heap, dialect, _QUIET).load_vmsd(root, there.root, root.version_id)
+        loader.load_vmsd(built.document.root, there.root, arrival.version_id)
     except Outcome as outcome:
         return outcome
     return None
@@ -149,67 +212,99 @@ def load(sent: Sent, stream: InputStream, dialect: Dialect) -> Outcome | None:
 
 def prepared(parts: Parts) -> Sent:
     """Give the saved state of an input, built and checked when first seen. Raises `Finding`."""
-    chosen = parts.dialect % len(_DIALECTS)
-    key = parts.document, parts.state, chosen
+    key = parts.document, parts.state, parts.how
     sent = _SENT.get(key)
     if sent is None:
-        built = _BUILT.get(parts.document)
-        if built is None:
-            built = _BUILT.put(parts.document, build(parts.document, _DIALECTS[chosen]))
-        sent = _SENT.put(key, send(built, parts.state, _DIALECTS[chosen]))
+        first = parts.document, parts.how & ~BENT
+        built = _BUILT.get(first) or _BUILT.put(first, build(parts.document, parts.how))
+        sent = _SENT.put(key, send(built, parts.state, bending=bool(parts.how & BENT)))
     return sent
 
 
-def build(genes: bytes, dialect: Dialect) -> Built:
-    """Build a document, which must be well-formed and legal. Raises `Finding`."""
-    source = document(Choices(from_bytes(genes)), MEDIUM)
+def construct(genes: bytes, how: int) -> Built:
+    """Build a document, which must be well-formed. Raises `Finding`."""
+    choices, dialect = Choices(from_bytes(genes)), _DIALECTS[(how & 3) % len(_DIALECTS)]
+    legal = source = document(choices, loose(MEDIUM) if how & LOOSE else MEDIUM)
+    broken = ""
+    choices.gene(_ODD_GENE)
+    if how & BROKEN:
+        broken = choices.pick(tuple(RULES))
+        source = illegal(choices, legal, broken) or legal
+        broken = broken if source is not legal else ""
+    elif how & ODD:
+        source = odd(choices, legal)
     try:
         compiled = Document.from_json(source)
-        check(compiled.root, dialect)
     except CaseError as error:
         raise Finding("ill-formed", error.rule, str(error)) from None
-    except Outcome as outcome:
-        raise Finding("illegal", outcome.error, outcome.message) from None
-    return Built(source, Plan(source), compiled, leak_sources(compiled.root, dialect))
+    # `rfc` takes its own markers for elements, and every array of pointers for an AUTO_ALLOC one.
+    usual = not dialect.markers_unguarded
+    sources = leak_sources(compiled.root, dialect)
+    promised = usual and source is legal and not how & LOOSE
+    return Built(source, Plan(legal), compiled, dialect, sources, promised, broken)
 
 
-def send(built: Built, genes: bytes, dialect: Dialect) -> Sent:
+def build(genes: bytes, how: int = 0) -> Built:
+    """Build a document; what is legal must be accepted, and what is not, refused. Raises `Finding`."""
+    built = construct(genes, how)
+    if built.dialect.markers_unguarded:
+        return built
+    said, broken = checked(built), built.broken
+    if said and not how & (BROKEN | ODD):
+        raise Finding("illegal", said, "a legal description is refused")
+    if broken and not said.endswith(_SAID.get(broken, broken)):
+        raise Finding("legal", broken, f"a description that breaks {broken}: {said or 'accepted'}")
+    return built
+
+
+#: What the check says of the rules that kill it.
+_SAID: Final = {"missing-child": "out-of-bounds", "circle": "out-of-bounds"}
+_ODD_GENE: Final = 4 * GENE
+
+
+def send(built: Built, genes: bytes, *, bending: bool = False) -> Sent:
     """Save a state, load it where it can land, and save it again. Raises `Finding`."""
-    source = state(Choices(from_bytes(genes)), built.plan)
-    heap = Heap(LIMITS)
-    try:
-        root = Writer(built.document.layout, heap).struct(built.document.root.struct, source)
-        there = destination(built.document, cleared(built.plan, source))
-    except CaseError as error:
-        raise Finding("ill-formed", error.rule, str(error)) from None
+    choices = Choices(from_bytes(genes))
+    source = state(choices, built.plan)
+    there = destination(built.document, cleared(built.plan, source))
+    if bending:
+        choices.gene(2 * GENE)
+        source = bent(choices, built.plan, source)
+    here = destination(built.document, source)
     trace = Trace(recording=True)
-    stream, described = save(built, heap, root, dialect, trace)
-    sent = Sent(built, source, wire(stream, trace.segments, built.plan), there)
-    _comes_back(sent, stream, dialect)
-    _described(built, stream, described)
+    saved = save(built, here, trace)
+    promised = built.promised and not bending
+    if isinstance(saved, Outcome):
+        if promised:
+            raise Finding("not-saved", saved.error, saved.message)
+        return Sent(built, source, here, Wire(b"", (), ()), there)
+    stream, described = saved
+    sent = Sent(built, source, here, wire(stream, trace.segments, built.plan), there)
+    if promised:
+        _comes_back(sent)
+        _described(built, stream, described)
     return sent
 
 
-def save(
-    built: Built, heap: Heap, root: int, dialect: Dialect, trace: Trace
-) -> tuple[bytes, JSONWriter]:
-    """Save a state; what the builder makes, saves. Raises `Finding`."""
+def save(built: Built, here: Destination, trace: Trace) -> tuple[bytes, str] | Outcome:
+    """Save a state: the stream and its vmdesc, or what went wrong."""
     out, vmdesc = OutputStream(LIMITS.output), JSONWriter(LIMITS.output)
     vmsd = built.document.root
     try:
         vmdesc.start_object()
-        Saver(out, heap, dialect, vmdesc, trace).save_vmsd(vmsd, root, vmsd.version_id)
+        saver = Saver(out, here.heap, built.dialect, vmdesc, trace)
+        saver.save_vmsd(vmsd, here.root, vmsd.version_id)
         vmdesc.end_object()
     except Outcome as outcome:
-        raise Finding("not-saved", outcome.error, outcome.message) from None
-    return bytes(out.data), vmdesc
+        return outcome
+    return bytes(out.data), vmdesc.text()
 
 
-def _comes_back(sent: Sent, stream: bytes, dialect: Dialect) -> None:
+def _comes_back(sent: Sent) -> None:
     """Load what was saved: the state is the same, all bytes are consumed, saving gives them again."""
-    built, there = sent.built, sent.there
+    built, there, stream = sent.built, sent.there, sent.wire.stream
     loaded = InputStream(stream + _AFTER)
-    outcome = load(sent, loaded, dialect)
+    outcome = load(built, Arrival(loaded, there, built.document.root.version_id))
     if outcome is not None:
         raise Finding("not-loaded", outcome.error, outcome.message)
     kind = StructRef(built.document.root.struct)
@@ -217,11 +312,13 @@ def _comes_back(sent: Sent, stream: bytes, dialect: Dialect) -> None:
     got = {"consumed": loaded.position, "state": value}
     compare({"consumed": len(stream), "state": sent.source}, got, "round-trip")
     heap_holds(there.heap, there.root, built.sources)
-    again, _ = save(built, there.heap, there.root, dialect, _QUIET)
-    compare({"stream": stream}, {"stream": again}, "canonical")
+    again = save(built, there, _QUIET)
+    if isinstance(again, Outcome):
+        raise Finding("canonical", again.error, again.message)
+    compare({"stream": stream}, {"stream": again[0]}, "canonical")
 
 
-def _described(built: Built, stream: bytes, vmdesc: JSONWriter) -> None:
+def _described(built: Built, stream: bytes, vmdesc: str) -> None:
     """Hold the vmdesc against the stream: each byte is an entry's, or a subsection's header's.
 
     Not where QEMU itself describes wrongly: runs of pointers that are NULL and not. [VMDESC-ARRAY-3]
@@ -229,7 +326,7 @@ def _described(built: Built, stream: bytes, vmdesc: JSONWriter) -> None:
     fields = (field for vmsd in built.document.descriptions.values() for field in vmsd.fields)
     if any(field.is_pointer_array and not field.auto_alloc for field in fields):
         return
-    accounted = _accounted(json.loads(vmdesc.text()))
+    accounted = _accounted(json.loads(vmdesc))
     if accounted is not None and accounted != len(stream):
         raise Finding("vmdesc", "size", f"{accounted} bytes described, {len(stream)} sent")
 
@@ -251,10 +348,11 @@ def _accounted(vmsd: dict[str, Any]) -> int | None:
 
 
 def seeds() -> Iterator[bytes]:
-    """Give a few dozen inputs: documents of every size, plain and mutated."""
+    """Give a few dozen inputs: documents of every size, plain and mutated, and some odd ones."""
     for at in range(96):
         document_, state_ = bytes(_spread(at, at % 9)), bytes(_spread(at + 7, at % 5))
-        yield Parts(document_, state_, at & 1, bytes(_spread(at + 3, at % 3))).join()
+        how = (at & 1) | (ANY | at * 4 & 0x3C if at % 3 == 0 else 0)
+        yield Parts(document_, state_, how, bytes(_spread(at + 3, at % 3))).join()
 
 
 def _spread(start: int, genes: int) -> Iterator[int]:
@@ -265,23 +363,24 @@ def _spread(start: int, genes: int) -> Iterator[int]:
 
 
 def case(data: bytes) -> dict[str, Any] | None:
-    """Give the load that an input ends in, or the save where it does not come so far."""
+    """Give the load that an input ends in, or the save or check where it does not come so far."""
     parts = split(data)
-    dialect = _DIALECTS[parts.dialect % len(_DIALECTS)]
-    source = document(Choices(from_bytes(parts.document)), MEDIUM)
-    plan = Plan(source)
-    values = state(Choices(from_bytes(parts.state)), plan)
-    head = {"dialect": dialect.name, "document": source}
+    built = construct(parts.document, parts.how)
+    head = {"dialect": built.dialect.name, "document": built.source}
     try:
         sent = prepared(parts)
-    except Finding:
+    except Finding as finding:
+        if finding.rule in ("illegal", "legal"):
+            return {"op": "check", **head}
+        values = state(Choices(from_bytes(parts.state)), built.plan)
         return {"op": "save", **head, "state": values}
-    stream = mutated(parts.mutation, sent.wire) if parts.mutation else sent.wire.stream + _AFTER
+    arrival = arriving(parts.mutation, sent)
+    stream = arrival.stream.data if parts.mutation else sent.wire.stream + _AFTER
     return {
         "op": "load",
         **head,
-        "destination": cleared(plan, values),
-        "version_id": plan.root.version_id,
+        "destination": arrival.there.state,
+        "version_id": arrival.version_id,
         "stream": stream.hex(),
     }
 
@@ -290,15 +389,28 @@ def mutate_input(data: bytes, size: int, seed: int, native: Native) -> bytes:
     """Change one part of an input: mostly how the stream is mutated, sometimes what is sent."""
     parts = split(data)
     which = seed % 16
-    if which < 9:
-        new = Parts(parts.document, parts.state, parts.dialect, native(parts.mutation, GENE))
-    elif which < 13:
-        new = Parts(parts.document, native(parts.state, 8 * GENE), parts.dialect, parts.mutation)
-    elif which < 15:
-        new = Parts(native(parts.document, 16 * GENE), parts.state, parts.dialect, parts.mutation)
+    if which < 6:
+        new = replace(parts, mutation=native(parts.mutation, 4 * GENE))
+    elif which < 8:
+        new = replace(parts, state=native(parts.state, 8 * GENE))
+    elif which < 10:
+        new = replace(parts, document=native(parts.document, 16 * GENE))
+    elif which < 12:
+        new = replace(parts, how=seed >> 8 & 0xFF)
     else:
-        new = Parts(parts.document, parts.state, seed >> 8 & 0xFF, parts.mutation)
+        new = fresh(random.Random(seed), parts, which)  # noqa: S311 - reproducible
     return new.join()[:size]
+
+
+def fresh(source: random.Random, parts: Parts, which: int) -> Parts:
+    """Exchange one part, or all, for chance: what is new of a kind need not grow byte by byte."""
+    genes = source.randbytes(GENE * source.choice((1, 2, 3, 4, 6, 8)))
+    if which == 12:
+        return replace(parts, mutation=genes[: 3 * GENE])
+    if which == 13:
+        return replace(parts, state=genes)
+    how = source.choice((0, 0, 1, 2, source.randrange(256)))
+    return Parts(genes, source.randbytes(4 * GENE), how, source.randbytes(2 * GENE))
 
 
 def cross(one: bytes, other: bytes, size: int, seed: int) -> bytes:
@@ -308,7 +420,7 @@ def cross(one: bytes, other: bytes, size: int, seed: int) -> bytes:
     made = Parts(
         (b.document if seed & 1 else a.document[:at] + b.document[at:]),
         (a.state if seed & 2 else b.state),
-        (a.dialect if seed & 4 else b.dialect),
+        (a.how if seed & 4 else b.how),
         (a.mutation if seed & 8 else b.mutation),
     )
     return made.join()[:size]
@@ -320,6 +432,7 @@ TARGET: Final = Target(
     seeds,
     dictionary.markers,
     case,
+    observe,
     max_len=1024,
     mutate=mutate_input,
     cross=cross,

@@ -28,6 +28,8 @@ class Target:
     seeds: Callable[[], Iterable[bytes]]
     tokens: Callable[[], Iterable[bytes]]
     case: Callable[[bytes], dict[str, Any] | None]
+    observe: Callable[[bytes], Any] | None = None
+    """All that can be seen of a run, to be compared with what a wrong implementation shows."""
     max_len: int = 4096
     timeout: int = 10
     """Seconds of CPU after which one input counts as a hang."""

@@ -7,6 +7,7 @@ stands a sound stream, so that the JSON decides what happens.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -28,6 +29,11 @@ _KEYS: Final = (
 def run(data: bytes) -> None:
     """Decode the payload by the text. Raises `Finding`."""
     container.run(around(data))
+
+
+def observe(data: bytes) -> Any:
+    """Give what `container.observe` gives of the stream around."""
+    return container.observe(around(data))
 
 
 def around(data: bytes) -> bytes:
@@ -59,7 +65,9 @@ def mutate(data: bytes, size: int, seed: int, native: Native) -> bytes:
     """Change a value of the JSON, or the bytes of the payload."""
     length = int.from_bytes(data[:2], "big")
     payload, text = data[2 : 2 + length], data[2 + length :]
-    if seed % 4 == 0:
+    if not text or seed % 16 == 1:
+        payload, text = streams.grown(random.Random(seed))  # noqa: S311 - reproducible
+    elif seed % 4 == 0:
         payload = native(payload, 256)
     else:
         text = documents.mutate(b"\0" + text, size, seed >> 2, native)[1:]
@@ -71,4 +79,4 @@ def case(data: bytes) -> dict[str, Any]:
     return container.case(around(data))
 
 
-TARGET: Final = Target("vmdesc", run, seeds, tokens, case, max_len=4096, mutate=mutate)
+TARGET: Final = Target("vmdesc", run, seeds, tokens, case, observe, max_len=8192, mutate=mutate)

@@ -41,23 +41,30 @@ def edit(function: Any, *snippets: str) -> Change:
     The source is as `ast.unparse` writes it, without comments, so that its layout does not matter. The
     function's code is exchanged, so that whoever holds the function has the changed one.
     """
+    made: list[Any] = []  # Once is enough: a fuzzer makes the change for each of its inputs.
 
     @contextmanager
     def change() -> Iterator[None]:
         target = _function(function)
-        source = ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(target))))
-        for old, new in zip(snippets[::2], snippets[1::2], strict=True):
-            if source.count(old) != 1:
-                where = f"{target.__module__}.{target.__qualname__}"
-                raise StaleError(f"{where} has {source.count(old)} times: {old!r}")
-            source = source.replace(old, new)
-        held, target.__code__ = target.__code__, _compiled(target, source)
+        if not made:
+            made.append(_edited(target, snippets))
+        held, target.__code__ = target.__code__, made[0]
         try:
             yield
         finally:
             target.__code__ = held
 
     return change
+
+
+def _edited(target: FunctionType, snippets: tuple[str, ...]) -> Any:
+    source = ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(target))))
+    for old, new in zip(snippets[::2], snippets[1::2], strict=True):
+        if source.count(old) != 1:
+            where = f"{target.__module__}.{target.__qualname__}"
+            raise StaleError(f"{where} has {source.count(old)} times: {old!r}")
+        source = source.replace(old, new)
+    return _compiled(target, source)
 
 
 def _function(function: Any) -> FunctionType:
