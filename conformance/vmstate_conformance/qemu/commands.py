@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -51,12 +52,12 @@ def feed(
     The machine is the --recipe's, that of QEMU's arguments after --, or what the made.json beside the
     file says. Exit status 0: all accepted.
     """
+    from vmstate_conformance.qemu.judge import PRINTING  # noqa: PLC0415
     from vmstate_conformance.qemu.judge import feed as run  # noqa: PLC0415
-    from vmstate_conformance.qemu.machine import Limits  # noqa: PLC0415
     from vmstate_conformance.qemu.made import MadeError, machinery  # noqa: PLC0415
 
     streams, arguments = _split(files)
-    limits = Limits(growth=memory << 20 if memory else None)
+    limits = replace(PRINTING, growth=memory << 20 if memory else None)
     bad = False
     for stream in streams:
         try:
@@ -223,6 +224,8 @@ def _split(files: tuple[str, ...]) -> tuple[list[Path], list[str]]:
         raise click.UsageError("name at least one file")
     for stream in streams:
         try:
+            if stream.exists() and not stream.is_file():
+                fail(f"{stream}: no regular file [unreadable]", BAD_INPUT)
             with stream.open("rb"):
                 pass
         except OSError as error:

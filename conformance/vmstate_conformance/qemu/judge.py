@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -29,6 +30,10 @@ _ASSERTIONS: Final = (
 )
 _MEMORY: Final = re.compile(r"failed to allocate \d+ bytes|[Cc]annot allocate memory|out of memory")
 _NOISE: Final = re.compile(r"^\S*qemu-system-\S*: (warning: )?|-incoming \S+: ")
+
+
+#: A process that prints without end is ended.
+PRINTING: Final = Limits(file=256 << 20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ def feed(
     *,
     timeout: float = 20,
     drive: bool = False,
-    limits: Limits | None = None,
+    limits: Limits = PRINTING,
     preload: Path | None = None,
 ) -> Verdict:
     """Feed a file to a fresh process; where it accepts, `drive` resets the machine and lets it go on.
@@ -128,9 +133,11 @@ def death(machine: Machine, stage: Stage, started: float, *, late: bool) -> Verd
     if status is None:
         kind, message = "hung", "it does not answer"
     elif status < 0:
-        kind = "blown-up" if _MEMORY.search(said) else "crashed"
         number = -status
+        kind = "blown-up" if _MEMORY.search(said) or number == signal.SIGXFSZ else "crashed"
         message = reason(said) or f"signal {number}"
+        if number == signal.SIGXFSZ:
+            message = "it prints without end"
     elif stage == "load":
         # A handler that ends the process on purpose: QEMU's older way to say no.
         kind, message = "rejected", reason(said) or f"exit status {status}"

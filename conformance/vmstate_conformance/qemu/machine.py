@@ -44,6 +44,8 @@ class Limits:
     """Bytes of address space."""
     growth: int | None = None
     """Bytes of address space beyond what it has when the monitor greets; None: `memory` alone."""
+    file: int | None = None
+    """Bytes that any file may grow to, what the process prints among them."""
     start: float = 30
     """Seconds until the monitor greets."""
 
@@ -90,7 +92,7 @@ class Machine:
                 env=environment,
                 pass_fds=(theirs.fileno(), far.fileno()),
                 start_new_session=True,
-                preexec_fn=_prepare(limits.memory),  # noqa: PLW1509 - no threads here
+                preexec_fn=_prepare(limits),  # noqa: PLW1509 - no threads here
             )
         except (OSError, subprocess.SubprocessError) as error:
             self._log.close()
@@ -186,7 +188,7 @@ def die_with_parent() -> None:
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _prepare(memory: int) -> Callable[[], None]:
+def _prepare(limits: Limits) -> Callable[[], None]:
     """Give what the child does before it becomes QEMU: bounds, and an end with its parent's."""
     parent = os.getpid()
 
@@ -194,7 +196,9 @@ def _prepare(memory: int) -> Callable[[], None]:
         die_with_parent()
         if os.getppid() != parent:
             os._exit(1)
-        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
+        if limits.file is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file, limits.file))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
     return prepare

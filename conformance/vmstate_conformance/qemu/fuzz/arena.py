@@ -14,13 +14,22 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from vmstate_conformance.qemu import qcow2
-from vmstate_conformance.qemu.judge import Machinery, Stage, Verdict, death, exercise, feed
+from vmstate_conformance.qemu.judge import (
+    PRINTING,
+    Machinery,
+    Stage,
+    Verdict,
+    death,
+    exercise,
+    feed,
+)
 from vmstate_conformance.qemu.lines import GoneError, LateError
-from vmstate_conformance.qemu.machine import Limits, Machine
+from vmstate_conformance.qemu.machine import Machine
 from vmstate_conformance.qemu.provision import QemuError
 from vmstate_conformance.qemu.qmp import QmpError
 from vmstate_conformance.qemu.recipes.model import equip
@@ -29,7 +38,7 @@ from vmstate_conformance.qemu.streams import SNAPSHOT, savevm
 GROWTH: Final = 1 << 30
 #: What else `loadvm` prints are warnings.
 _ERROR: Final = re.compile(r"^Error: ", re.MULTILINE)
-_LIMITS: Final = Limits(growth=GROWTH)
+_LIMITS: Final = replace(PRINTING, growth=GROWTH)
 #: Where a machine has no disk to keep a snapshot on.
 _DISK: Final = ("-drive", "if=none,id=vmstate-disk,file={diskvmstate}")
 
