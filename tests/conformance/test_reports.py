@@ -173,6 +173,19 @@ def test_no_text_of_a_testee_breaks_the_xml_or_the_page(tmp_path: Path) -> None:
     assert text.count("</script>") == 2
 
 
+@pytest.mark.parametrize("kind", ["deep", "infinite"])
+def test_values_that_are_none_are_reported_and_every_log_is_json(tmp_path: Path, kind: str) -> None:
+    log, page = tmp_path / "log", tmp_path / "page.html"
+    place = corpus(tmp_path / "c", case("a", ACCEPT), case("b", {"verdict": "reject"}))
+    done = run("--testee", zoo(kind), "--results", log, places=place)
+
+    assert done.exit_code == 1
+    assert "\x1b" not in done.output
+    for line in log.read_text().splitlines():
+        json.loads(line, parse_constant=pytest.fail)
+    assert command("report", log, "-o", page).exit_code == 0
+
+
 def test_a_page_holds_all_and_fetches_nothing(good: Path, bad: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     assert command("report", good, bad, "-o", page).exit_code == 0

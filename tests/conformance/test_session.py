@@ -68,6 +68,7 @@ def test_shards_over_processes_give_the_same_rows() -> None:
         ("unsupported", "unsupported", ""),
         ("caught", "fail", "failure"),
         ("lying", "fail", "lying"),
+        ("infinite", "fail", ""),
     ],
 )
 def test_a_testee_that_is_always_wrong_is_so_in_its_own_way(

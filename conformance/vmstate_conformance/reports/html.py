@@ -94,7 +94,7 @@ def page_data(runs: Sequence[Results]) -> dict[str, Any]:
 def _run(run: Results) -> dict[str, Any]:
     said = run.header["hello"].get("testee")
     testee = said if isinstance(said, dict) else {}
-    footer = run.footer or {}
+    footer, total = run.footer or {}, run.summary().total
     return {
         "name": run.name,
         "language": testee.get("language", ""),
@@ -110,7 +110,7 @@ def _run(run: Results) -> dict[str, Any]:
         "seconds": footer.get("seconds", 0),
         "restarts": footer.get("restarts", 0),
         "cases": footer.get("cases", 0),
-        "counts": {each: run.summary().total[each] for each in SHOWN if run.summary().total[each]},
+        "counts": {each: total[each] for each in SHOWN if total[each]},
         "levels": {
             level: counts
             for level, given in footer.get("levels", {}).items()

@@ -85,6 +85,14 @@ class Grade:
 
 def grade(case: Case, result: dict[str, Any], profile: str, hello: Hello | None = None) -> Grade:
     """Compare a result with what was wanted of a testee that says this of itself."""
+    try:
+        return _graded(case, result, profile, hello)
+    except RecursionError:
+        names = facets(case.op, wanted(case, profile))
+        return _lost(names, "protocol", Difference("state", "a state", "values nested too deeply"))
+
+
+def _graded(case: Case, result: dict[str, Any], profile: str, hello: Hello | None) -> Grade:
     want = case.expect if profile == "compat" else wanted(case, profile)
     names = facets(case.request["op"], want)
     verdict = result["verdict"]
@@ -113,11 +121,14 @@ def refused(case: Case, profile: str, needs: str) -> Grade:
 def accepted(case: Case, result: dict[str, Any], profile: str, hello: Hello) -> bool:
     """Whether a load did what it should, and what it made is to be saved again."""
     want = wanted(case, profile)
-    return (
-        want.get("canonical") is True
-        and want["verdict"] == "accept" == result["verdict"]
-        and not _own(want, result, hello)[0]
-    )
+    try:
+        return (
+            want.get("canonical") is True
+            and want["verdict"] == "accept" == result["verdict"]
+            and not _own(want, result, hello)[0]
+        )
+    except RecursionError:
+        return False
 
 
 def _same(want: dict[str, Any], result: dict[str, Any]) -> bool:

@@ -28,6 +28,7 @@ DECIDING: Final = frozenset({"fail", "xpass"})
 _STABLE: Final = 0.2
 #: Cases of which so little can be said.
 _FEW: Final = 10
+_STRICT: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 _TEXT: Final = json.encoder.encode_basestring_ascii
 _LOG: Final = 4000
@@ -205,9 +206,14 @@ def _short(value: Any) -> Any:
     """Give a value that fits into a log: itself, or the beginning of its text."""
     if isinstance(value, set):
         value = sorted(value)
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int):
         return value
-    text = value if isinstance(value, str) else _ENCODE(value)
+    try:
+        text = value if isinstance(value, str) else _STRICT(value)
+    except ValueError:
+        text = value = str(value)  # it holds what is no number in JSON
+    except RecursionError:
+        return "values nested too deeply"
     if len(text) <= _VALUE:
         return value
     return f"{text[:_VALUE]}... ({len(text)} characters)"

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 from vmstate_conformance import __version__
 from vmstate_conformance.cases import Case
@@ -24,7 +24,13 @@ VERDICTS: Final = frozenset(
 )
 #: What the runner says of a testee that gave no result.
 TROUBLES: Final = frozenset({"crash", "exit", "timeout", "protocol", "resource"})
-_SCAN: Final = json.JSONDecoder().raw_decode
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+_SCAN: Final = json.JSONDecoder(parse_constant=_no_number).raw_decode
 #: From a case and its result to a second request, or None.
 Follow = Callable[[Case, dict[str, Any]], dict[str, Any] | None]
 
@@ -277,7 +283,7 @@ def parse(line: bytes) -> Any:
     """Read one value. Raises `ValueError` or `RecursionError`."""
     text = line.decode()
     if text[:1] != "{":
-        return json.loads(text)
+        return json.loads(text, parse_constant=_no_number)
     value, end = _SCAN(text)
     if end != len(text) and not text[end:].isspace():
         raise ValueError("more than one value")

@@ -122,6 +122,23 @@ def _lying(message: dict[str, Any]) -> None:
     answer(message, "unsupported", needs=f"ops:{message['op']}")
 
 
+def _deep(message: dict[str, Any]) -> None:
+    state = "[" * 900 + "]" * 900
+    verdict = _GOOD[message["op"]]
+    sys.stdout.write(
+        f'{{"m":"result","id":{message["id"]},"verdict":"{verdict}","state":{state}}}\n'
+    )
+    sys.stdout.flush()
+
+
+def _infinite(message: dict[str, Any]) -> None:
+    sys.stdout.write(
+        f'{{"m":"result","id":{message["id"]},"verdict":"reject","error":1e999,'
+        '"state":[1e999],"consumed":-1e999,"message":"\\u001b[31m"}\n'
+    )
+    sys.stdout.flush()
+
+
 def _unsupported(message: dict[str, Any]) -> None:
     answer(message, "unsupported", needs="infos:uint8")
 
@@ -131,6 +148,8 @@ ALWAYS: Final[dict[str, Callable[[dict[str, Any]], None]]] = {
     "accept-all": accept,
     "reject-all": reject,
     "caught": _caught,
+    "deep": _deep,
+    "infinite": _infinite,
     "lying": _lying,
     "unsupported": _unsupported,
 }
