@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -114,3 +115,55 @@ def test_a_case_is_shown_with_its_bytes() -> None:
 
 def test_the_version_is_told() -> None:
     assert command("--version").stdout.startswith("vmstate-conformance, version ")
+
+
+def test_the_shell_completes_commands_and_their_options() -> None:
+    def completed(words: str, number: int) -> list[str]:
+        environment = {
+            **os.environ,
+            "_VMSTATE_CONFORMANCE_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(number),
+        }
+        done = subprocess.run(
+            [sys.executable, "-m", "vmstate_conformance"],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+        return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+    assert completed("vmstate-conformance r", 1) == ["report", "run"]
+    assert "--timeout-factor" in completed("vmstate-conformance run --t", 2)
+
+
+@pytest.mark.parametrize("variable", ["NO_COLOR", ""])
+def test_output_is_plain_where_nobody_looks_or_wants_it(variable: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "vmstate_conformance",
+            "run",
+            "-k",
+            "k-aa-marker-32",
+            "--in-process",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**environment, variable: "1"} if variable else environment,
+    )
+
+    assert "\x1b" not in done.stdout
+    assert "\r" not in done.stdout
+    assert done.stderr == ""
+
+
+def test_quiet_leaves_the_verdict_and_nothing_else() -> None:
+    done = command("run", "-q", "-k", "k-aa-marker-32", "--in-process")
+
+    assert [line for line in done.stdout.splitlines() if line][-1].startswith("reference (compat)")
+    assert "area" not in done.stdout

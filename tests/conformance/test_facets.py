@@ -224,3 +224,23 @@ def test_a_document_is_named_by_what_it_says_and_not_by_how() -> None:
 
     assert digest(turned) == digest(DOCUMENT)
     assert digest({**DOCUMENT, "root": "e"}) != digest(DOCUMENT)
+
+
+def test_whole_streams_are_graded_by_their_devices() -> None:
+    devices = [{"idstr": "d", "instance_id": 0, "state": {"a": "7"}, "loads": 1}]
+    expect = {"verdict": "accept", "devices": devices, "heap": {"allocated": 0, "leaked": 0}}
+    request = {"op": "stream", "document": DOCUMENT, "devices": [], "stream": ""}
+    each = Case("c", "qemu-11.1.3", request, expect, (), "")
+    other = [{**devices[0], "state": {"a": "8"}, "loads": 2}]
+
+    assert graded(each, expect) == {"stream": "pass", "heap": "pass"}
+    found = grade(each, {**expect, "devices": other}, "compat").differences
+    assert [difference.path for difference in found] == ["devices[0].state.a", "devices[0].loads"]
+    assert graded(each, {**expect, "devices": []})["stream"] == "fail"
+    refused = {**expect, "verdict": "reject", "error": "truncated"}
+    again = Case("c", "qemu-11.1.3", request, refused, (), "")
+    assert graded(again, {**refused, "devices": other}) == {
+        "stream": "pass",
+        "heap": "pass",
+        "partial": "fail",
+    }

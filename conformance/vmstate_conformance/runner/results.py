@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Final, Self
@@ -142,6 +143,11 @@ def _rank(entry: tuple[str, Any]) -> tuple[int, str]:
     return (LEVELS.index(level) if level in LEVELS else len(LEVELS)), level
 
 
+@cache
+def _clauses(cited: tuple[str, ...]) -> str:
+    return f'"clauses":{_ENCODE(cited)},'
+
+
 def lines_of(row: Row, area: str, help_: Help) -> list[str]:
     """Write a row as lines, one a facet. Those that pass are short, and quickly written."""
     case, result = row.case, row.result
@@ -153,7 +159,7 @@ def lines_of(row: Row, area: str, help_: Help) -> list[str]:
     if case.title:
         head += f'"title":{_TEXT(case.title)},'
     if case.clauses:
-        head += f'"clauses":{_ENCODE(case.clauses)},'
+        head += _clauses(case.clauses)
     if not case.scored:
         head += '"scored":false,'
     us = result.get("us")

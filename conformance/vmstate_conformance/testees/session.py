@@ -30,7 +30,11 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-_SCAN: Final = json.JSONDecoder(parse_constant=_no_number).raw_decode
+_DECODER: Final = json.JSONDecoder(parse_constant=_no_number)
+#: The decoder without the function around it, where there is one: lines are many and short.
+_SCAN: Final[Callable[[str, int], tuple[Any, int]]] = getattr(
+    _DECODER, "scan_once", _DECODER.raw_decode
+)
 #: From a case and its result to a second request, or None.
 Follow = Callable[[Case, dict[str, Any]], dict[str, Any] | None]
 
@@ -284,7 +288,10 @@ def parse(line: bytes) -> Any:
     text = line.decode()
     if text[:1] != "{":
         return json.loads(text, parse_constant=_no_number)
-    value, end = _SCAN(text)
+    try:
+        value, end = _SCAN(text, 0)
+    except StopIteration:
+        raise ValueError("no value") from None
     if end != len(text) and not text[end:].isspace():
         raise ValueError("more than one value")
     return value
