@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +19,7 @@ from vmstate_conformance.qemu.harvest import STREAM, binary, harvest, program
 from vmstate_conformance.qemu.machine import Machine
 from vmstate_conformance.qemu.provision import find
 from vmstate_conformance.qemu.recipes import RECIPES, recipe
+from vmstate_conformance.qemu.recipes.model import equip
 
 pytestmark = pytest.mark.qemu
 Ask = Callable[..., Result]
@@ -106,6 +109,24 @@ def test_a_campaign_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
         wait_for(lambda: sum("qemu-system" in each for each in marked(mark).values()) == 2)
         run.kill()
     wait_for(lambda: not marked(mark))
+
+
+def test_a_software_tpm_ends_with_its_machine() -> None:
+    tpm = recipe("tpm")
+    with tempfile.TemporaryDirectory() as folder:
+        with Machine(find(None), equip(tpm.arguments, Path(folder), find(None))):
+            assert [each for each in commands() if f"dir={folder}" in each]
+
+        wait_for(lambda: not [each for each in commands() if f"dir={folder}" in each])
+
+
+def commands() -> list[str]:
+    """Give the command lines of all processes that are none of the dead."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found.append((process / "cmdline").read_text(errors="replace"))
+    return found
 
 
 def marked(mark: str) -> dict[int, str]:

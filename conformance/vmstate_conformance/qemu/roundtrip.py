@@ -6,7 +6,9 @@ from __future__ import annotations
 import hashlib
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final, Literal
 
@@ -87,6 +89,22 @@ def differences(before: Stream, after: Stream) -> tuple[Difference, ...]:
         if not _same(memory.get(block, {}), later.get(block, {})):
             found.append(Difference(f"ram {block}", "differs"))
     return tuple(found)
+
+
+def without(found: Sequence[Difference], patterns: Sequence[str]) -> tuple[Difference, ...]:
+    """Leave out the sections and paths that match a pattern of `*` and `?`."""
+    kept = []
+    for each in found:
+        paths = tuple(path for path in each.paths if not _matches(path, patterns))
+        if _matches(each.section, patterns) or (each.paths and not paths):
+            continue
+        kept.append(replace(each, paths=paths))
+    return tuple(kept)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    # Brackets are indices here, no sets of characters.
+    return any(fnmatchcase(name, pattern.replace("[", "[[]")) for pattern in patterns)
 
 
 def _devices(stream: Stream) -> dict[str, Section]:
