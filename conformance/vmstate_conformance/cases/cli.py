@@ -183,6 +183,25 @@ def dump(root: Path, identity: str) -> None:
     click.echo("\n".join(dump_lines(first)))
 
 
+@case.command()
+@click.argument("kind", type=click.Choice(["cases", "c", "rust", "python"]))
+@click.option("--into", required=True, type=click.Path(path_type=Path), help="Folder to write to.")
+@click.option("--dialect", default=None, help="Only this dialect.")
+@click.option("--profile", type=click.Choice(["compat", "hardened"]), default=None)
+@click.pass_obj
+def export(root: Path, kind: str, into: Path, dialect: str | None, profile: str | None) -> None:
+    """Write flat lists of cases, or the descriptions as C, Rust or Python sources."""
+    from vmstate_conformance.cases.export import export as export_to  # noqa: PLC0415
+
+    try:
+        for file in export_to(root, kind, into, dialect, profile):
+            click.echo(file)
+    except InputError as error:
+        _fail(error)
+    except OSError as error:
+        _fail(f"{into}: {error.strerror or error} [unwritable]")
+
+
 def _add(root: Path, source: str, *, engine: bool, replace: bool) -> None:
     try:
         drafts = list(_drafts(source))
