@@ -90,23 +90,9 @@ def test_documents_as_c_compile_and_hold_the_same_tables(tmp_path: Path) -> None
     (tmp_path / "main.c").write_text("\n".join([*main, "    return 0;", "}", ""]))
     sources = [f"{identifier(name)}.c" for name in chosen]
 
-    subprocess.run(
-        [
-            "cc",
-            "-std=gnu11",
-            "-Werror",
-            "-Wall",
-            "-Wno-unused",
-            f"-I{STUB}",
-            "-I.",
-            "main.c",
-            *sources,
-        ]
-        + ["-o", "show"],
-        cwd=tmp_path,
-        check=True,
-        timeout=120,
-    )
+    options = ["-std=gnu11", "-Werror", "-Wall", "-Wno-unused", f"-I{STUB}", "-I."]
+    command = ["cc", *options, "main.c", *sources, "-o", "show"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=120)
     done = subprocess.run([tmp_path / "show"], capture_output=True, check=True, timeout=60)
 
     shown = done.stdout.decode().splitlines()
