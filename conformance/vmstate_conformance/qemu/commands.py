@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -211,7 +212,7 @@ def fuzz(
     except OSError as error:
         fail(f"{error.filename or into}: {error.strerror or error} [unwritable]", BAD_INPUT)
     except KeyboardInterrupt:
-        click.echo("vmstate-conformance: interrupted; what was found is kept", err=True)
+        fail(f"interrupted; what was found is in {into}", 128 + signal.SIGINT)
     total = summary(tallies)
     if as_json:
         click.echo(json.dumps({"summary": total}))
