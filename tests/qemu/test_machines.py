@@ -163,3 +163,12 @@ def test_a_machine_is_gone_when_its_block_ends() -> None:
         assert alive(pid)
 
     assert not alive(pid)
+
+
+def test_a_folder_that_cannot_be_made_is_named(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    made = ask("harvest", "none", "--into", str(tmp_path / "file/x"))
+
+    assert made.exit_code == 2
+    assert made.output.endswith("file/x/none: Not a directory [unwritable]\n")

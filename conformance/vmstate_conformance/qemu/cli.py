@@ -110,7 +110,7 @@ def harvest(
             failed = True
             click.echo(f"vmstate-conformance: {each.name}: {error}", err=True)
         except OSError as error:
-            fail(f"{error.filename}: {error.strerror} [unwritable]", BAD_INPUT)
+            fail(f"{error.filename or target}: {error.strerror or error} [unwritable]", BAD_INPUT)
         else:
             sections = len(got.vmdesc["devices"]) if got.vmdesc else 0
             click.echo(f"{place}: {len(got.stream)} bytes, {sections} devices described")
