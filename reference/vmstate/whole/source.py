@@ -6,6 +6,8 @@ from __future__ import annotations
 import io
 import mmap
 import os
+import sys
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -21,14 +23,19 @@ _BEHIND: Final = 16 << 20
 _WINDOW: Final = 5 << 18
 _SMALL: Final = 1 << 13
 
+#: How often the two ways take turns before one is chosen.
+_TURNS: Final = 32
+_MADV_POPULATE_READ: Final = 22
+
 Bytes = bytes | bytearray | memoryview
 
 
 class _Window:
     """Keeps little of a mapped file in memory: gives back what was read, and reads pages past the map.
 
-    A run of RAM pages is looked at through one buffer, filled by plain reads: cheaper than mapping
-    each page to look at the eight bytes before it.
+    Of a run of RAM pages only the eight bytes before each are looked at. Whether it costs less to map
+    it for that, or to read it into one buffer, depends on how the system holds the file: both ways
+    take turns for a while, and then the cheaper one is used.
     """
 
     def __init__(self, data: memoryview, name: str) -> None:
@@ -40,6 +47,9 @@ class _Window:
         self.released = 0
         self.buffer: Final = bytearray(_WINDOW)
         self.file: Final = None if self.map is None else _reopen(name, len(self.map))
+        self.costs = [0, 0]
+        self.turns = 0
+        self.held = (0, 0)
 
     def release(self, position: int) -> None:
         """Let the system take back what lies before an offset of the stream."""
@@ -54,10 +64,38 @@ class _Window:
         """Give bytes of the stream, until the next read."""
         if self.file is None or not _SMALL < size <= _WINDOW:
             return self.data[position : position + size]
+        if self.turns == _TURNS:
+            return self._ways[self.costs[0] > self.costs[1]](self, position, size)
+        way = self.turns % 2
+        self.turns += 1
+        before = time.process_time_ns()
+        view = self._ways[way](self, position, size)
+        self.costs[way] += time.process_time_ns() - before
+        return view
+
+    def _mapped(self, position: int, size: int) -> memoryview:
+        """Map bytes in one go, rather than at the first touch of each page, and the last ones no more."""
+        assert self.map is not None
+        start = (self.start + position) // mmap.PAGESIZE * mmap.PAGESIZE
+        held, self.held = self.held, (start, self.start + position + size - start)
+        try:
+            if held[1]:
+                self.map.madvise(mmap.MADV_DONTNEED, *held)
+            self.map.madvise(_MADV_POPULATE_READ, *self.held)
+        except OSError:
+            # Linux before 5.14; other systems have no such advice.
+            self.costs[0] = sys.maxsize
+        return self.data[position : position + size]
+
+    def _copied(self, position: int, size: int) -> memoryview:
+        """Read bytes into the buffer."""
+        assert self.file is not None
         view = memoryview(self.buffer)[:size]
         if os.preadv(self.file.fileno(), [view], self.start + position) < size:
             return self.data[position : position + size]
         return view
+
+    _ways: Final = (_mapped, _copied)
 
 
 def _reopen(name: str, size: int) -> io.FileIO | None:
