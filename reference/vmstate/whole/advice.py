@@ -59,6 +59,7 @@ ADVICE: Final = MappingProxyType(
         "ram.xbzrle": "The compressed page is damaged.",
         "ram.mapped": "The mapped-ram header does not fit the file: it may have been copied without its "
         "holes, or cut off.",
+        "ram.records": "No QEMU writes so many pieces of RAM into one section.",
         "ram.hook": "The migration went over RDMA: its RAM was never in a stream.",
     }
 )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: and how many bytes all of that may come to.
 _TRIES: Final = 400
 _WORK: Final = 1 << 25
+#: What one array costs, in bytes.
+_OPTION: Final = 256
 
 
 class Devices:
@@ -141,7 +143,7 @@ class Devices:
         first = self._reader(section, end)
         first.chosen = {}
         _attempt(plan, section, first)
-        size = max(1, plan.size)
+        size = max(plan.size, section.end - section.payload, _OPTION * len(first.options), 1)
         found = 0
         for flips in _flips(len(first.options), min(_TRIES, _WORK // size)):
             reader = self._reader(section, end)

@@ -18,6 +18,8 @@ from vmstate.whole.nodes import bad_value, expect_list, short, unhex
 from vmstate.whole.tojson import FORMAT
 from vmstate.whole.vmdesc import Vmdesc
 
+#: A few numbers of a small document can ask for any amount of zeros.
+_MOST: Final = 1 << 38
 _KINDS: Final = {name: number for number, name in wire.KINDS.items()}
 
 
@@ -74,6 +76,8 @@ class Writer:
         """Write bytes and count them."""
         self.write(bytes(data))
         self.position += len(data)
+        if self.position > _MOST:
+            raise bad_value(f"a stream of more than {_MOST >> 30} GiB")
 
     def _item(self, item: Any, path: str, put: Callable[[bytes], object]) -> None:
         if not isinstance(item, dict):
@@ -85,7 +89,7 @@ class Writer:
                 put(bytes((wire.EOF,)))
             elif kind == "command":
                 self._command(item, put)
-            elif kind in _KINDS:
+            elif isinstance(kind, str) and kind in _KINDS:
                 self._section(item, _KINDS[kind], put)
             else:
                 raise bad_value(f"no kind of item: {short(kind)}")

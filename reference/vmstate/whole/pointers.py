@@ -11,7 +11,7 @@ the reader chooses the second only when the first does not end where the section
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final
 
 from vmstate.whole.errors import StreamFault
@@ -133,7 +133,8 @@ class Group:
         if self.markers and len(value) == self.auto:
             self._encode_auto(value, objects, out)
             return
-        nodes = [e.node for e, run in self._described(len(value)) for _ in range(run)]
+        each = (e.node for e, run in self._described(len(value)) for _ in range(run))
+        nodes = list(islice(each, len(value)))
         for i, one in enumerate(value):
             node = nodes[i] if i < len(nodes) else None
             node = node or (objects[0] if objects else None)

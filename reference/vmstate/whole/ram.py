@@ -20,6 +20,8 @@ from vmstate.whole.nodes import Span
 _WINDOW: Final = 4096
 _PAGES: Final = 1 << 20
 _KNOWN: Final = {wire.RAM_ZERO: "zero", wire.RAM_PAGE: "page", wire.RAM_XBZRLE: "xbzrle"}
+#: Records of one section that are kept apart; a run of pages is one.
+_MOST_RECORDS: Final = 1 << 22
 #: An upper bound on blocks, well above what a machine has; each takes at least ten bytes anyway.
 _MOST_BLOCKS: Final = 1 << 16
 
@@ -67,6 +69,8 @@ class RamReader:
             while True:
                 record = self._record(cursor, path, len(records))
                 records.append(record)
+                if len(records) > _MOST_RECORDS:
+                    raise _fault("ram.records", record.offset, f"more than {_MOST_RECORDS} records")
                 if record.op == "eos":
                     return records
                 if record.op in {"zero", "page"}:

@@ -13,10 +13,10 @@ from vmstate.whole.model import Block, Command, End, Item, Record, Section, Stre
 from vmstate.whole.walk import Walker
 
 FORMAT: Final = "vmstate-stream 1"
-#: Pages that one line of JSON carries at most.
-_PAGES: Final = 256
+#: Bytes of pages that one line of JSON carries at most.
+_PAGES: Final = 1 << 20
 #: Bytes without meaning that one string carries; more are left out, and said to be.
-_RAW: Final = 1 << 28
+_RAW: Final = 1 << 26
 
 
 def write(walker: Walker, out: Callable[[str], object], *, pages: bool = True) -> None:
@@ -167,8 +167,9 @@ def _pages(
 ) -> Iterator[dict[str, Any]]:
     size = walker.ram.page_size
     stride = size + 8
-    for first in range(0, record.count, _PAGES if pages else record.count):
-        count = min(_PAGES if pages else record.count, record.count - first)
+    most = max(1, _PAGES // size) if pages else record.count
+    for first in range(0, record.count, most):
+        count = min(most, record.count - first)
         one = found if not first else {"op": "page", "address": record.address + first * size}
         one["count"] = count
         if pages:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -42,7 +43,10 @@ def item_lines(item: Item, *, whole: bool = False) -> Iterator[str]:
         yield from _members(item.state, "    ", whole=whole)
     elif item.state is not None:
         for i, piece in enumerate(item.state):
-            yield from _value(f"[{i}]", piece, "    ", whole=whole)
+            shown = json.dumps(piece)
+            if not whole and len(shown) > _WIDTH:
+                shown = shown[:_WIDTH] + "…"
+            yield f"    [{i}] {shown}"
 
 
 def _head(section: Section) -> str:
@@ -112,7 +116,7 @@ def _numbers(value: list[int], *, whole: bool) -> str:
 
 def _bytes(digits: str, *, whole: bool) -> str:
     size = len(digits) // 2
-    if size > _SHOWN and not digits.strip("0"):
+    if size > _SHOWN and not digits.strip("0") and digits:
         return f"00 * {size}"
     said = _said(digits)
     if said:
@@ -124,7 +128,10 @@ def _bytes(digits: str, *, whole: bool) -> str:
 
 def _said(digits: str) -> str:
     """Give the text of a buffer that holds nothing else, padded with zeros; "" if it does not."""
-    data = bytes.fromhex(digits).rstrip(b"\0")
+    try:
+        data = bytes.fromhex(digits).rstrip(b"\0")
+    except ValueError:
+        return digits  # a counted string, which is text already
     good = len(data) > 3 and data.isascii() and data.decode().isprintable()
     return data.decode() if good and len(data) < len(digits) // 2 else ""
 

@@ -10,7 +10,7 @@ from vmstate.whole.cursor import text
 from vmstate.whole.errors import StreamFault
 
 #: A vmdesc of QEMU's largest machines has some 200 KB; nobody's has this much.
-MOST: Final = 64 << 20
+MOST: Final = 16 << 20
 #: What is looked through at once.
 _STEP: Final = 1 << 18
 

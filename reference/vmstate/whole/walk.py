@@ -12,6 +12,7 @@ from vmstate.whole.delimit import Delimiter
 from vmstate.whole.devices import Devices
 from vmstate.whole.errors import StreamFault
 from vmstate.whole.handlers import HANDLERS
+from vmstate.whole.header import read_header
 from vmstate.whole.model import Command, End, Item, Section, Stream
 from vmstate.whole.nodes import Span
 from vmstate.whole.ram import RamReader, Window
@@ -45,6 +46,7 @@ class Walker:
         self._labels: dict[str, int] = {}
         self._parts: dict[int, int] = {}
         self._commands = 0
+        self._lost = False
         vmdesc = self._find_vmdesc()
         known = vmdesc.devices.keys() if vmdesc else ()
         self.delimiter: Final = Delimiter(data, known, self.started)
@@ -84,25 +86,9 @@ class Walker:
         self._span("$trailing", stream.trailing, stream.size - stream.trailing, "trailing")
 
     def _header(self, cursor: Cursor) -> None:
-        if len(self.data) < 4:
-            says = "Not a migration stream, magic: 0 != 5145564d"
-            raise StreamFault("bad-magic", 0, f"a file of {len(self.data)} bytes", says=says)
-        magic = cursor.u32("the magic")
-        if magic != wire.MAGIC:
-            cursor.position = 0
-            raise _no_stream(magic)
+        self.stream.version = read_header(cursor)
         self._span("$header.magic", 0, 4, "magic")
-        # What cannot be read is no header, and all of it trails.
-        cursor.position = 0
-        version = Cursor(self.data, 4, cursor.end).u32("the version of the file")
         self._span("$header.version", 4, 4, "version")
-        if version != wire.VERSION:
-            says = f"Unsupported migration stream version, file version {version:x} != 3"
-            if version == wire.VERSION_COMPAT:
-                says = "SaveVM v2 format is obsolete and no longer supported"
-            raise StreamFault("unsupported-version", 4, f"version {version}", says=says)
-        self.stream.version = version
-        cursor.position = 8
 
     def _configuration(self, cursor: Cursor) -> None:
         at = cursor.position
@@ -114,12 +100,14 @@ class Walker:
             self.stream.notes.append("no configuration section: send-configuration was off")
             return
         cursor.position += 1
+        mark = len(self.spans or ())
         self._span(configuration.LABEL + ".$type", at, 1, "section-type")
         self.stream.configuration_at = at
         try:
             found = configuration.read(cursor, self.spans)
         except StreamFault:
             cursor.position = at
+            self._forget(mark)
             raise
         self.stream.configuration = found
         names = configuration.capabilities(found)
@@ -136,13 +124,15 @@ class Walker:
             at = cursor.position
             if self._window is not None:
                 self._window.release(at)
+            mark = len(self.spans or ())
             try:
                 item = self._item(cursor, depth)
             except StreamFault:
                 cursor.position = at
+                self._forget(mark)
                 raise
             yield item
-            if isinstance(item, End):
+            if isinstance(item, End) or self._lost:
                 return
             if depth and isinstance(item, Command) and item.number == wire.CMD_POSTCOPY_RUN:
                 # The machine runs from here on: a package needs no EOF behind it.
@@ -255,6 +245,7 @@ class Walker:
         self, cursor: Cursor, section: Section, version: int, read: Callable[[Cursor, str], Any]
     ) -> None:
         """Read a payload that says its own length; a fault in it swallows what cannot be told apart."""
+        mark = len(self.spans or ())
         try:
             if section.version_id != version:
                 says = f"unsupported version {section.version_id} for '{section.idstr}' v{version}"
@@ -266,6 +257,7 @@ class Walker:
             section.end = cursor.position
         except StreamFault as fault:
             section.state, fault.partial = fault.partial, None
+            self._forget(mark)
             self.devices.skip(section, cursor.end, fault.detail)
             fault.path = fault.path or section.label
             section.fault = fault
@@ -286,9 +278,16 @@ class Walker:
             fault = StreamFault(
                 rule, at, f"{what} where the footer is due", path=section.label, says=says
             )
-            if not self.delimiter.begins(at, cursor.end):
-                raise fault
             self.stream.faults.append(fault)
+            # Where nothing can begin, nobody knows what the rest is.
+            self._lost = not self.delimiter.begins(at, cursor.end) or at >= cursor.end
+            return
+        if at + 5 > cursor.end:
+            detail = "the end of the file inside a footer"
+            self.stream.faults.append(
+                StreamFault("truncated", at, detail, path=section.label, says=says)
+            )
+            self._lost = True
             return
         cursor.position += 1
         number = cursor.u32("the id in a footer")
@@ -371,14 +370,11 @@ class Walker:
         if end < stream.size:
             stream.notes.append(f"{stream.size - end} bytes behind the vmdesc")
 
+    def _forget(self, mark: int) -> None:
+        """Drop the leaves of what could not be read: its bytes are accounted for as a whole."""
+        if self.spans is not None:
+            del self.spans[mark:]
+
     def _span(self, path: str, at: int, size: int, kind: str) -> None:
         if self.spans is not None:
             self.spans.append(Span(path, at, size, kind))
-
-
-def _no_stream(magic: int) -> StreamFault:
-    says = f"Not a migration stream, magic: {magic:x} != 5145564d"
-    if magic == wire.MULTIFD_MAGIC:
-        detail = "a channel of multifd: its pages belong to a main channel, which is another file"
-        return StreamFault("multifd-channel", 0, detail, says=says)
-    return StreamFault("bad-magic", 0, f"the magic is {magic:#010x}, not 0x5145564d", says=says)
