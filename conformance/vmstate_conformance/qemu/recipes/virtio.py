@@ -189,7 +189,7 @@ def plain(machine: Machine) -> None:
 
 _ERRORS: Final = (
     "driver=blkdebug,node-name=e,image.driver=qcow2,image.file.driver=file,image.file.filename={disk},"
-    "inject-error.0.event=write_aio,inject-error.0.errno=28"
+    "inject-error.0.event=none,inject-error.0.iotype=write,inject-error.0.errno=28"
 )
 
 
