@@ -19,7 +19,7 @@ POINTER: Final = 8
 # Blocks end with a page, as guarded memory of a real process has it, so that descriptions which take an
 # address for a number meet the same kind of number.
 _GUARDED: Final = 1 << 12
-# Far enough that no stride of a real description steps over the gap between two blocks.
+# Far enough that no stride of a real description steps over what lies between two blocks.
 _GAP: Final = 1 << 20
 _LAST: Final = 1 << 62
 _PAGE: Final = 1 << 16
@@ -55,6 +55,12 @@ class Block:
                 begin = at * _PAGE + start - offset
                 out[begin : begin + length] = page[start : start + length]
         return bytes(out)
+
+    def blank(self, offset: int, size: int) -> bool:
+        """Whether no page of these bytes was ever written to."""
+        if self.data is not None:
+            return False
+        return all(at not in self.pages for at, _, _ in _spans(offset, size))
 
     def touched(self) -> Iterator[bytearray]:
         """Give the bytes that may be other than zero, each run starting at a multiple of 8."""
@@ -156,7 +162,7 @@ class Heap:
         if size <= _PAGE:
             self._store(size)
             block.data = bytearray(size)
-        self._next = (base + size + 2 * _GAP - 1) // _GAP * _GAP
+        self._next = (base + size + _GAP + _GUARDED - 1) // _GUARDED * _GUARDED
         self._bases.append(block.base)
         self._blocks.append(block)
         return block.base

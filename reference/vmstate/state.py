@@ -29,8 +29,11 @@ from vmstate.values import hexadecimal, integer, mapping, sequence
 
 #: How deep a state may be, in objects and lists: what any JSON parser takes.
 DEPTH: Final = 400
-#: How many values of a state are read back.
-_VALUES: Final = 1 << 21
+#: How much of a state is read back, in characters of JSON, about: a line of the testee protocol has 4 MiB.
+_SHOWN: Final = 3 << 20
+#: What a value costs, a number in a list, and a member besides its name.
+_VALUE: Final = 8
+_NUMBER: Final = 4
 
 #: What a pointer to nothing known looks like.
 WILD: Final = {"wild": 1}
@@ -208,11 +211,11 @@ class Reader:
         self.heap = heap
         self._inside: set[int] = set()
         self._depth = 0
-        self._left = _VALUES
+        self._left = _SHOWN
 
     def value(self, kind: Type, address: int) -> Any:
         """Give the value in place at `address`."""
-        self._left -= 1
+        self._left -= _VALUE
         if self._left < 0 or self._depth >= DEPTH:
             return WILD
         self._depth += 1
@@ -230,9 +233,11 @@ class Reader:
             case Array(item=item, count=count):
                 return self._items(item, address, count)
             case StructRef(name=name):
+                members = self.layout.struct(name).members
+                self._left -= sum(len(member.name) for member in members)
                 return {
                     member.name: self.value(member.type, address + member.offset)
-                    for member in self.layout.struct(name).members
+                    for member in members
                 }
             case Queue():
                 return self._queue(kind, address)
@@ -241,16 +246,33 @@ class Reader:
 
     def _items(self, item: Type, address: int, count: int) -> Any:
         size = self.layout.size(item)
-        if count > self._left:
+        if count * _NUMBER > self._left:
             return WILD
         if isinstance(item, Scalar):
-            self._left -= count
             data = self.heap.read(address, size * count)
-            return [
+            numbers = [
                 str(int.from_bytes(data[at : at + size], "little", signed=item.signed))
                 for at in range(0, len(data), size)
             ]
-        return [self.value(item, address + at * size) for at in range(count)]
+            self._left -= sum(map(len, numbers)) + _NUMBER * count
+            return numbers if self._left >= 0 else WILD
+        block = self.heap.block_at(address)
+        if block is None or block.data is not None:
+            return [self.value(item, address + at * size) for at in range(count)]
+        # Elements in pages that nothing was written to are all alike: one is read for all.
+        alike, cost, items = None, 0, []
+        for at in range(address, address + count * size, size or 1):
+            if not block.blank(at - block.base, size):
+                items.append(self.value(item, at))
+                continue
+            if alike is None:
+                before = self._left
+                alike = self.value(item, at)
+                cost = before - self._left
+            else:
+                self._left -= cost
+            items.append(alike if self._left >= 0 else WILD)
+        return items
 
     def _behind(self, kind: Type, target: int) -> Any:
         if not target:
@@ -283,7 +305,7 @@ class Reader:
                 return WILD
 
     def _bytes(self, block: Block) -> Any:
-        self._left -= block.size // 8
+        self._left -= 2 * block.size
         return WILD if self._left < 0 else self.heap.read(block.base, block.size).hex()
 
     def _node(self, kind: GTree, key: int, value: int) -> list[Any]:

@@ -129,3 +129,15 @@ def test_a_struct_larger_than_anyones_is_refused(size: int) -> None:
 
     with pytest.raises(CaseError, match=r"structs\.Dev\.size"):
         perform({"op": "check", "document": document([], [], size)})
+
+
+def test_a_large_array_that_nothing_was_written_to_is_shown_element_by_element() -> None:
+    field = {"vmsd": "elem", "size": 4, "flags": ["VMS_POINTER", "VMS_ALLOC", "VMS_STRUCT"]}
+    field["flags"] = [*field["flags"], "VMS_VARRAY_UINT32"]
+    request = load(counted(field), {"n": "0", "p": None}, "000080000000000700")
+
+    state = perform(request)["state"]
+
+    assert len(state["p"]) == 0x8000
+    assert state["p"][0] == {"v": "7"}
+    assert state["p"][1] == state["p"][0x7FFF] == {"v": "0"}

@@ -17,7 +17,7 @@ from vmstate_conformance.testees.registry import Asked, Testee
 from vmstate_conformance.testees.session import Timing
 
 #: Where else the model's addresses may begin; each puts other bytes into a pointer.
-_ELSEWHERE: Final = (0x7FF9_4A60_0000, 0x7E31_C0D0_0000)
+_ELSEWHERE: Final = (0x7FF9_4A6B_5000, 0x7E31_C0DD_A000)
 #: What one side cannot do, or not read, is no difference between the two.
 _NO_ANSWER: Final = frozenset({"unsupported", "failure"})
 

@@ -251,8 +251,9 @@ class Answer:
         header = bytearray(pointer + int(length).to_bytes(POINTER, "little"))
         self._heap.place(Block(int(address), len(header), "", "GByteArray", 0, data=header))
         if int(data):
-            content = bytearray(_bytes(held).ljust(int(length), b"\0"))
-            block = Block(int(data), int(length), "", "GByteArray data", 0, data=content)
+            block = Block(int(data), int(length), "", "GByteArray data", 0)
+            if int(length) < _DUMPED:
+                block.data = bytearray(_bytes(held).ljust(int(length), b"\0"))
             self._heap.place(block)
 
 
