@@ -20,6 +20,8 @@
     for (const child of children.flat(Infinity)) if (child !== null && child !== undefined && child !== false) element.append(child);
     return element;
   };
+  /** A sentence, whose code is written between backticks. */
+  const prose = (text) => text.split("`").map((part, at) => (at % 2 ? h("code", {}, part) : part));
   /** Show these in place of what the view held. */
   const render = (...children) => view.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false && child !== ""));
   const chip = (grade, small) => h("span", { class: `chip g-${grade}`, title: grade }, small ? h("small", {}, small) : null, `${GLYPHS[grade]} ${grade}`);
@@ -37,12 +39,12 @@
     return chip(grade, label);
   });
   const entry = (c, runs = ALL) => h("li", {}, h("a", { href: caseLink(c) },
-    h("span", { class: "what" }, h("b", {}, c.title || c.id), h("small", {}, c.title ? `${c.id} · ${c.dialect}` : c.dialect)),
+    h("span", { class: "what" }, h("b", {}, prose(c.title || c.id)), h("small", {}, c.title ? `${c.id} · ${c.dialect}` : c.dialect)),
     h("span", { class: "marks" }, marks(c, runs))));
 
   const list = (cases, runs) => {
     if (!cases.length) return h("p", { class: "empty" }, "No case is like that.");
-    const items = h("ul", { class: "list" });
+    const items = h("ul", { class: (runs || ALL).length > 1 ? "list wide" : "list" });
     let shown = 0;
     const more = h("button", { class: "more", type: "button" });
     const grow = () => {
@@ -134,7 +136,7 @@
   const QUIET = ["pass", "notrun", "unsupported"];
   const quiet = (facets) => Object.entries(facets).filter(([, x]) => QUIET.includes(x.g));
   const needs = (facets) => [...new Set(Object.values(facets).map((x) => x.needs).filter(Boolean))];
-  const clauseItem = (id) => h("li", {}, h("a", { href: `#/clause/${encodeURIComponent(id)}` }, h("code", {}, id)), " ", (data.clauses[id] || {}).title || "");
+  const clauseItem = (id) => h("li", {}, h("a", { href: `#/clause/${encodeURIComponent(id)}` }, h("code", {}, id)), " ", prose((data.clauses[id] || {}).title || ""));
 
   function oneCase(name) {
     const c = byKey.get(name);
@@ -143,7 +145,7 @@
     const others = data.cases.filter((o) => o.id === c.id && o.dialect !== c.dialect);
     render(h("article", { class: "case" },
       h("a", { class: "back", href: `#/cases?area=${encodeURIComponent(c.area)}` }, `← ${c.area}`),
-      h("h1", {}, c.title || c.id),
+      h("h1", {}, prose(c.title || c.id)),
       h("p", { class: "id" }, `${c.id} · ${c.dialect} · ${c.op} · ${c.level}`, c.staged ? " · staged, unscored" : "", c.flags.length ? ` · ${c.flags.join(", ")}` : "",
         others.map((o) => [" · also ", h("a", { href: caseLink(o) }, o.dialect)])),
       c.clauses.length ? h("ul", { class: "clauses" }, c.clauses.map(clauseItem)) : null,
@@ -162,14 +164,14 @@
     const groups = new Map();
     for (const id of ids) { const g = id.split("-")[0]; if (!groups.has(g)) groups.set(g, []); groups.get(g).push(id); }
     render(h("h1", {}, "Clauses"), h("p", { class: "lead" }, ids.length ? "Each rule of the format, and how the cases about it fare." : "The cases of these runs cite no clause."),
-      [...groups].map(([g, members]) => [h("h2", {}, g), h("ul", { class: "list" }, members.map((id) => h("li", {}, h("a", { href: `#/clause/${encodeURIComponent(id)}` },
-        h("span", { class: "what" }, h("b", {}, (data.clauses[id] || {}).title || id), h("small", {}, `${id} · ${plural(cited.get(id).length, "case")}`)),
+      [...groups].map(([g, members]) => [h("h2", {}, g), h("ul", { class: ALL.length > 1 ? "list wide" : "list" }, members.map((id) => h("li", {}, h("a", { href: `#/clause/${encodeURIComponent(id)}` },
+        h("span", { class: "what" }, h("b", {}, prose((data.clauses[id] || {}).title || id)), h("small", {}, `${id} · ${plural(cited.get(id).length, "case")}`)),
         h("span", { class: "marks" }, data.runs.map((run, at) => { const grades = cited.get(id).filter((c) => c.runs[at]).map((c) => worst(c.runs[at])); const grade = WORST.find((w) => grades.includes(w)); return grade ? chip(grade, data.runs.length > 1 ? run.name : "") : null; }))))))]));
   }
 
   function clause(id) {
     const about = data.clauses[id] || {};
-    render(h("a", { class: "back", href: "#/clauses" }, "← Clauses"), h("h1", {}, about.title || id),
+    render(h("a", { class: "back", href: "#/clauses" }, "← Clauses"), h("h1", {}, prose(about.title || id)),
       h("p", { class: "id" }, [id, about.level, about.source].filter(Boolean).join(" · ")), ...[list(data.cases.filter((c) => c.clauses.includes(id)))].flat());
   }
 
@@ -178,7 +180,7 @@
     const choice = (f) => { const x = f && Object.values(f).find((y) => y.g === "free"); return x ? `${x.verdict}${x.error ? ` (${x.error})` : ""}` : f ? worst(f) : "–"; };
     render(h("h1", {}, "Free choices"), h("p", { class: "lead" }, "Where the format leaves a choice, each implementation makes one. None of these is wrong."),
       found.length ? h("div", { class: "scroll", tabindex: "0" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "case"), data.runs.map((r) => h("th", { scope: "col" }, r.name)))),
-        h("tbody", {}, found.map((c) => h("tr", {}, h("th", { scope: "row" }, h("a", { href: caseLink(c) }, c.title || c.id)), data.runs.map((_, at) => h("td", {}, choice(c.runs[at])))))))) : h("p", { class: "empty" }, "No case of these runs leaves one."));
+        h("tbody", {}, found.map((c) => h("tr", {}, h("th", { scope: "row" }, h("a", { href: caseLink(c) }, prose(c.title || c.id))), data.runs.map((_, at) => h("td", {}, choice(c.runs[at])))))))) : h("p", { class: "empty" }, "No case of these runs leaves one."));
   }
 
   function compare(from, to) {
