@@ -162,7 +162,7 @@ def whole(testee: str, cases: list[Case], folder: Path) -> float:
     begun = time.perf_counter()
     execution = Execution(options, cases)
     execution.run.begin(cases[0].dialect)
-    with execution.log(len(cases)) as results:
+    with execution.log(len(cases), [cases[0].dialect]) as results:
         for row in execution.run.rows(cases):
             execution.add(results, row)
         footer = execution.end(results, 0)

@@ -152,6 +152,27 @@ def test_one_that_changes_what_it_says_of_itself_leaves_the_rest_broken() -> Non
     assert "second hello differs" in run_.broken
 
 
+def test_a_testee_is_asked_in_the_profile_that_it_has() -> None:
+    script = (
+        "import json, sys\n"
+        "for line in sys.stdin:\n"
+        "  q = json.loads(line)\n"
+        "  if q['m'] == 'hello': a = dict(m='hello', protocol=1, dialects=['qemu-11.1.3'],"
+        " profiles=['hardened'])\n"
+        "  elif q['m'] == 'config': a = dict(m='config', ok=q['profile'] == 'hardened')\n"
+        "  elif q['m'] == 'run': a = dict(m='result', id=q['id'], verdict='valid')\n"
+        "  else: break\n"
+        "  print(json.dumps(a), flush=True)\n"
+    )
+    testee = Testee(shlex.join([sys.executable, "-c", script]), Timing(10, 5))
+    run_ = Run(testee, "")
+
+    assert {row.grade.grade for row in run_.rows(cases(2))} == {"pass"}
+    assert run_.profile == "hardened"
+    with pytest.raises(TesteeError, match="does not offer the profile 'compat'"):
+        list(Run(testee, "compat").rows(cases(2)))
+
+
 @pytest.mark.parametrize("command", ["/nonexistent/testee", "'", " ", "true", "cat"])
 def test_a_command_that_is_no_testee_is_broken(command: str) -> None:
     with pytest.raises(TesteeError):

@@ -40,7 +40,9 @@ _PATH: Final = click.Path(path_type=Path)
     help="A file (.jsonl, .jsonl.gz, .json; observations as they are) or folder; default: the corpus.",
 )
 @click.option(
-    "--profile", type=click.Choice(["compat", "hardened"]), default="compat", show_default=True
+    "--profile",
+    type=click.Choice(["compat", "hardened"]),
+    help="Default: compat, or hardened if the testee offers only that.",
 )
 @click.option("--dialect", help="Only the cases of this dialect.")
 @click.option("-k", "pattern", help="Only ids that hold PATTERN, match it (*, ?), or are =ID.")
@@ -138,7 +140,7 @@ def _run(options: Options) -> int:
         if options.smoke and len(cases) >= _FEW:
             for line in smoke(trial, cases[0].dialect):
                 click.echo(f"vmstate-conformance: smoke: {line}", err=True)
-        results = stack.enter_context(execution.log(len(cases)))
+        results = stack.enter_context(execution.log(len(cases), {case.dialect for case in cases}))
         for row in progress.track(console, trial.rows(cases), len(cases)):
             execution.add(results, row)
         footer = execution.end(results, time.monotonic() - begun)
@@ -146,7 +148,7 @@ def _run(options: Options) -> int:
     if not options.quiet:
         terminal.failures(console, execution.summary, options.failures)
         terminal.table(console, execution.summary)
-    name = f"{options.testee} ({options.profile})"
+    name = f"{options.testee} ({trial.profile})"
     terminal.verdict(progress.console(), execution.summary, footer, name)
     return {"conforms": _CONFORMS, "fails": _FAILED}.get(footer["verdict"], _BROKEN)
 

@@ -7,7 +7,7 @@ import hashlib
 import json
 import platform
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Options:
 
     testee: str
     places: tuple[Path, ...]
-    profile: str
+    profile: str | None
     dialect: str | None
     pattern: str | None
     areas: tuple[str, ...]
@@ -69,7 +69,7 @@ class Execution:
         testee = Testee(word, Timing(30 * factor, 2 * factor), options.memory_limit << 20)
         self.run = Run(
             testee,
-            options.profile,
+            options.profile or "",
             options.jobs,
             expectations,
             isolate=options.isolate,
@@ -77,23 +77,23 @@ class Execution:
         )
         self.summary = Summary()
         self._decided = False
-        self._replay = Replay(
-            options.replay or _replays(word), testee.command(), self._alone(), options.profile
-        )
+        folder = options.replay or _replays(word)
+        self._replay = Replay(folder, testee.command(), self._alone())
         self._file = options.log
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         if self._file is None and (options.junit or options.html):
             self._folder = tempfile.TemporaryDirectory()
             self._file = Path(self._folder.name, "results.jsonl")
 
-    def log(self, count: int) -> ResultLog:
-        """Open the log of the run."""
+    def log(self, count: int, dialects: Iterable[str]) -> ResultLog:
+        """Open the log of a run of so many cases of these dialects, which has begun."""
         options, hello = self._options, self.run.hello
         header = {
             "protocol": PROTOCOL,
             "testee": options.testee,
             "hello": hello.raw if hello else {},
-            "profile": options.profile,
+            "profile": self.run.profile,
+            "dialects": sorted(dialects),
             "cases": count,
             "manifest": manifest(self._options.places),
             "selection": self._selection(),
@@ -158,7 +158,7 @@ class Execution:
         return {
             "source": row.case.source,
             "dump": dump_lines(row.case),
-            **self._replay.of(row.case, self.run.hello),
+            **self._replay.of(row.case, self.run.hello, self.run.profile),
         }
 
     def _selection(self) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class Execution:
             command += ["--testee", options.testee]
         for place in options.places:
             command += ["--cases", str(place)]
-        if options.profile != "compat":
+        if options.profile:
             command += ["--profile", options.profile]
         return [*command, "--in-process"] if options.in_process else command
 

@@ -19,20 +19,17 @@ from vmstate_conformance.testees.wire import Requests
 class Replay:
     """Writes replay files into `folder`, which is made when it is needed."""
 
-    def __init__(
-        self, folder: Path, command: Sequence[str], alone: Sequence[str], profile: str
-    ) -> None:
+    def __init__(self, folder: Path, command: Sequence[str], alone: Sequence[str]) -> None:
         self._folder = folder
         self._command = command
         self._alone = alone
-        self._profile = profile
 
-    def of(self, case: Case, hello: Hello) -> dict[str, Any]:
+    def of(self, case: Case, hello: Hello, profile: str) -> dict[str, Any]:
         """Write the file of one case; give the commands. Raises `InputError`."""
         file = self._folder / f"{_slug(case)}.jsonl"
         lines = [
             json.dumps(greeting()),
-            json.dumps(configuration(case.dialect, self._profile)),
+            json.dumps(configuration(case.dialect, profile)),
             Requests(hello).line(0, case.request).decode(),
         ]
         try:

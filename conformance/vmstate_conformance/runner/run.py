@@ -32,7 +32,10 @@ class Row:
 
 @dataclass(slots=True)
 class Run:
-    """A run of cases against one testee. `hello` and `restarts` are there once it has begun."""
+    """A run of cases against one testee. `hello` and `restarts` are there once it has begun.
+
+    An empty profile is then the one that the testee offers.
+    """
 
     testee: Testee
     profile: str = "compat"
@@ -56,7 +59,7 @@ class Run:
             asked.close()
             raise
         assert asked.hello is not None
-        self.hello, self._first = asked.hello, (dialect, asked)
+        self.hello, self._first, self.profile = asked.hello, (dialect, asked), asked.profile
         return asked.hello
 
     def rows(self, cases: list[Case]) -> Iterator[Row]:

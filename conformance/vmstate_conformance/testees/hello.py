@@ -66,6 +66,11 @@ class Hello:
         )
 
     @property
+    def profile(self) -> str:
+        """The profile that it is asked in where nobody said which."""
+        return next((each for each in ("compat", "hardened") if each in self.profiles), "compat")
+
+    @property
     def shows_all(self) -> bool:
         """Whether its results hold all that results may hold."""
         return self.vmdesc and self.heap and self.state == "tree"

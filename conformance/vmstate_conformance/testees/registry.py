@@ -19,6 +19,7 @@ from vmstate_conformance.testees.session import Follow, Session, Starter, Timing
 class Asked(Protocol):
     """Runs cases of one dialect and profile."""
 
+    profile: str
     hello: Hello | None
     restarts: int
 
@@ -49,6 +50,7 @@ class InProcess:
         from vmstate_conformance.testees.reference import HELLO  # noqa: PLC0415
 
         self.hello = Hello.read(HELLO)
+        self.profile = self.profile or self.hello.profile
         return self.dialect in DIALECTS
 
     def run(

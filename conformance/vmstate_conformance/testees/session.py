@@ -85,7 +85,10 @@ class _Asked:
 
 @dataclass(slots=True)
 class Session:
-    """Runs cases of one dialect and profile, restarting the testee where it must be."""
+    """Runs cases of one dialect and profile, restarting the testee where it must be.
+
+    An empty profile becomes the first of compat and hardened that the testee offers.
+    """
 
     start: Starter
     dialect: str
@@ -206,7 +209,9 @@ class Session:
             raise TesteeError("its second hello differs from its first")
         self._requests = self._requests or Requests(self.hello)
         if self.dialect not in self.hello.dialects:
+            self.profile = self.profile or self.hello.profile
             return
+        self.profile = self.profile or self.hello.profile
         if self.profile not in self.hello.profiles:
             raise TesteeError(f"it does not offer the profile '{self.profile}'")
         wanted = configuration(self.dialect, self.profile)
