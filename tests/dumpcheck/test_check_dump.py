@@ -86,6 +86,7 @@ ABC = [f("a"), f("b", 2), f("c", 8)]
         pytest.param(ABC, [ABC[2], ABC[1], ABC[0]], ["field-order a", "field-order b"], id="turned"),
         pytest.param(ABC, [ABC[0], f("bb", 2), ABC[2]], ["field-renamed b"], id="renamed"),
         pytest.param(ABC, [ABC[0], ABC[2]], ["field-removed b"], id="removed"),
+        pytest.param([f("n", field_exists=True), *ABC], ABC, ["field-removed-conditional n"], id="removed-with-a-predicate"),
         pytest.param(ABC, ABC[:2], ["field-removed c"], id="removed-at-the-end"),
         pytest.param(ABC, [*ABC, f("d")], ["field-added d"], id="added-at-the-end"),
         pytest.param(ABC, [ABC[0], f("n"), *ABC[1:]], ["field-added n"], id="added-in-the-middle"),
@@ -99,6 +100,7 @@ ABC = [f("a"), f("b", 2), f("c", 8)]
         pytest.param(ABC, [f("a", version=2), *ABC[1:]], ["field-version a"], id="read-from-later"),
         pytest.param(ABC, [f("a", 8), *ABC[1:]], ["field-size a"], id="wider"),
         pytest.param([f("a", num=2)], [f("a", num=3)], ["field-count a"], id="longer"),
+        pytest.param([f("a", num=2)], [f("a", num=2)], [], id="the-same-array"),
         pytest.param([f("a", num=2)], [f("a")], ["field-array a"], id="no-array-any-more"),
         pytest.param([f("a")], [f("a", field_exists=True)], ["field-condition a"], id="predicate"),
         pytest.param([f("a")], [f("a", Description=d("s"))], ["field-kind a"], id="now-a-struct"),
@@ -121,6 +123,15 @@ def test_what_happened_to_a_field_is_told_apart(
     ]
 
     assert got == wanted
+
+
+def test_where_a_dump_shows_no_lengths_padding_may_be_as_long_as_what_it_stands_for() -> None:
+    more = [f(f"x{at}") for at in range(200)]
+    old, new = d("dev", f("pending", 1), *more), d("dev", f("unused", 5), *more)
+    counted = d("dev", *(f(f"n{at}", num=2) for at in range(9)))
+
+    assert rules(old, new) == [("field-removed", "dev.pending"), ("field-added", "dev.unused")]
+    assert found(dump(old), dump(new, other=counted))[0][0] == "field-padding-unsure"
 
 
 def test_a_field_new_in_a_nested_version_is_an_error_since_that_version_is_not_in_the_stream() -> (
