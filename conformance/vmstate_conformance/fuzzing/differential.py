@@ -121,6 +121,7 @@ TARGET: Final = Target(
     seeds,
     load.tokens,
     case,
+    ready=lambda: _asked(DEFAULT_DIALECT),
     max_len=1024,
     timeout=60,
     # The testee inherits the limit, and may be an emulator.

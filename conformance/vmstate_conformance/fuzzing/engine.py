@@ -78,13 +78,15 @@ def fuzz(target: Target, argv: list[str], about: str, options: Iterable[str] = (
                 _USAGE.format(name=name, own=own, about=about, work=work, staging=staging), end=""
             )
             sys.exit(0)
+        _limit_memory(target.memory)
+        if target.ready is not None:
+            target.ready()
         prepared = arguments if os.environ.get(_CHILD) else prepare(target, arguments)
         target = planted(target)
     except (InputError, FileNotFoundError) as error:
         print(f"{Path(argv[0]).name}: {error}", file=sys.stderr)
         sys.exit(2)
     os.environ[_CHILD] = "1"
-    _limit_memory(target.memory)
     hooks: dict[str, Callable[..., bytes]] = {}
     if target.mutate is not None:
         mutate = target.mutate
@@ -140,7 +142,10 @@ def prepare(target: Target, arguments: list[str]) -> list[str]:
     """Complete libFuzzer's arguments with our defaults; what the user says stands."""
     flags = {each.partition("=")[0] for each in arguments if each.startswith("-")}
     places = [each for each in arguments if not each.startswith("-")]
-    if "-merge" in flags or "-set_cover_merge" in flags or any(Path(p).is_file() for p in places):
+    merging = bool(flags & {"-merge", "-set_cover_merge"})
+    if merging and places:
+        _make(Path(places[0]))
+    if merging or any(Path(place).is_file() for place in places):
         return [*arguments, *_defaults(target, flags)]
     if not places:
         work = cache_dir() / target.name / "corpus"
@@ -155,13 +160,18 @@ def prepare(target: Target, arguments: list[str]) -> list[str]:
     return [*arguments, *_defaults(target, flags)]
 
 
+def wall_clock(target: Target) -> int:
+    """Give libFuzzer's own limit in seconds: on a busy machine, CPU takes its time."""
+    return max(60, 6 * target.timeout)
+
+
 def _defaults(target: Target, flags: set[str]) -> list[str]:
     artifacts = cache_dir() / target.name / "artifacts"
     _make(artifacts)
     defaults = {
         "-max_len": str(target.max_len),
         # Ours comes first and names the input; this one is for native code that does not return.
-        "-timeout": str(3 * target.timeout),
+        "-timeout": str(wall_clock(target)),
         "-rss_limit_mb": str(target.memory >> 20),
         "-artifact_prefix": f"{artifacts}/",
         "-print_final_stats": "1",
@@ -250,6 +260,10 @@ class Guard:
         self._count += 1
         try:
             self._run(data)
+        except InputError as error:
+            # Not the input's fault: a testee that is gone, say.
+            print(f"{self.target.name}: {error}", file=sys.stderr, flush=True)
+            os._exit(2)
         except Exception as error:
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             self._stage(data, error)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 _PACKAGES: Final = frozenset({"vmstate", "vmstate_conformance"})
+#: Modules that run targets, and are in the way of every error.
+_RUNNERS: Final = frozenset({"engine", "staging", "triage"})
 
 
 class Finding(Exception):  # noqa: N818 - the error is the code's under test
@@ -42,6 +44,6 @@ def _place(error: BaseException) -> str:
     """Give the innermost function of ours that the error passed; lines move, names stay."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if _PACKAGES & set(path.parts):
+        if _PACKAGES & set(path.parts) and path.stem not in _RUNNERS:
             return f"{path.stem}.{frame.name}"
     return "?"

@@ -41,18 +41,26 @@ def run(data: bytes) -> None:
         found = entry.destination(number)
     except CaseError:
         return
-    stream = InputStream(data[HEADER:])
+    stream, outcome = checked(entry, found, data[HEADER:], version_id, dialect)
+    if options & AGAIN:
+        _same_again(entry, found, stream, outcome, version_id, dialect)
+
+
+def checked(
+    entry: Entry, found: Destination, data: bytes, version_id: int, dialect: Dialect
+) -> tuple[InputStream, Outcome | None]:
+    """Load, and hold what comes of it to all that is promised. Raises `Finding`."""
+    stream = InputStream(data)
     outcome = load(entry, found, stream, version_id, dialect)
     outcome_holds(outcome, stream)
     # Nothing can be lost where nothing was made.
-    if outcome is None or found.heap.made(found.mark):
+    if found.heap.made(found.mark):
         key = id(entry), dialect.name
         sources = _SOURCES.get(key)
         if sources is None:
             sources = _SOURCES[key] = leak_sources(entry.document.root, dialect)
         heap_holds(found.heap, found.root, sources)
-    if options & AGAIN:
-        _same_again(entry, found, stream, outcome, version_id, dialect)
+    return stream, outcome
 
 
 def parse(data: bytes) -> tuple[Entry, int, int, Dialect, int]:

@@ -30,6 +30,8 @@ class Target:
     case: Callable[[bytes], dict[str, Any] | None]
     observe: Callable[[bytes], Any] | None = None
     """All that can be seen of a run, to be compared with what a wrong implementation shows."""
+    ready: Callable[[], object] | None = None
+    """Called once before the first run; raises `InputError` where the target cannot work."""
     max_len: int = 4096
     timeout: int = 10
     """Seconds of CPU after which one input counts as a hang."""
