@@ -183,6 +183,9 @@ class _Slice:
                 if verdict.bad:
                     mutator.tire(mutant.edits)
                     self._look(mutant, verdict)
+        except QemuError as error:
+            # What was counted up to here stands.
+            self._tally.note = str(error)
         finally:
             if self._arena is not None:
                 self._arena.close()
