@@ -188,7 +188,7 @@ def _annotation(segment: Segment) -> dict[str, Any]:
     note = f"{segment.type}: {segment.value}"
     if segment.type == "ptr-marker":
         note = f"marker: {str(segment.value).partition(' ')[2]}"
-    out: dict[str, Any] = {"at": segment.path, "note": note}
+    out: dict[str, Any] = {"at": segment.path, "note": note} if segment.path else {"note": note}
     return {**out, "framing": True} if framing else out
 
 

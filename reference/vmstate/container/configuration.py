@@ -115,11 +115,17 @@ class ConfigurationLoader(Loader):
 def load_configuration(stream: InputStream, heap: Heap, dialect: Dialect, machine: Machine) -> None:
     """Load what stands behind the type byte. Raises `Reject` and `Abort`. [CONF-LOAD-1]"""
     loader = ConfigurationLoader(stream, heap, dialect, machine)
+    before = set(heap.blocks())
     state = heap.allocate(_SIZE, "configuration", "struct")
     heap.write(state + _BITS, machine.legacy_page_bits.to_bytes(4, "little"))
-    loader.load_vmsd(_description(machine), state, 0)
-    size = heap.number(state + _LEN, 4)
-    _post_load(loader, size, state)
+    try:
+        loader.load_vmsd(_description(machine), state, 0)
+        size = heap.number(state + _LEN, 4)
+        _post_load(loader, size, state)
+    finally:
+        # The machine keeps what it received; no device owns it, so that here it is gone.
+        for block in set(heap.blocks()) - before:
+            heap.free(block.base)
 
 
 def _post_load(loader: ConfigurationLoader, size: int, state: int) -> None:
