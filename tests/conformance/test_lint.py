@@ -127,6 +127,14 @@ def test_a_mutation_that_is_not_needed_is_found(corpus: Path) -> None:
     assert [each[-9:] for each in findings(corpus)] == ["[minimal]"] * 2
 
     change(corpus, ["cases", 1, "faults"], "the marker is read first")
+    assert findings(corpus) == []
+
+
+def test_a_second_fault_that_is_none_is_found(corpus: Path) -> None:
+    more = [{"op": "set", "at": "a[0]", "hex": "32"}, {"op": "append", "hex": "00"}]
+    draft = {**command.BAD, "mutate": more, "derived": "By hand.", "faults": "two of them"}
+    assert command.add(corpus, draft, verb="revise").exit_code == 0
+
     assert [each[-9:] for each in findings(corpus)] == ["[minimal]"]
 
 
