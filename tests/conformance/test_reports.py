@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -60,6 +61,36 @@ def test_replay_files_go_where_one_wants_them(tmp_path: Path) -> None:
         "area_group_ends_qemu-11.1.3.jsonl",
         "area_group_loads_qemu-11.1.3.jsonl",
     ]
+
+
+def test_what_only_fails_in_company_is_replayed_with_its_company(tmp_path: Path) -> None:
+    folder = tmp_path / "replay"
+    place = corpus(tmp_path / "c", *(case(f"c{at}", {"verdict": "accept"}) for at in range(3)))
+    run("--testee", zoo("exit"), "--replay", folder, places=place)
+
+    (file,) = folder.iterdir()
+    asked = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [each.get("id") for each in asked] == [None, None, 0, 1, 2]
+
+
+def test_a_replay_of_a_resave_holds_the_load_and_the_save(tmp_path: Path) -> None:
+    script, folder = tmp_path / "wrong.py", tmp_path / "replay"
+    script.write_text(
+        "from vmstate_conformance.testees import reference as r\n"
+        "class Wrong(r.Reference):\n"
+        "    def run(self, message):\n"
+        "        result = super().run(message)\n"
+        "        return {**result, 'stream': 'ff'} if message['op'] == 'save' else result\n"
+        "r.Reference = Wrong\n"
+        "r.main()\n"
+    )
+    place = corpus(tmp_path / "c", case("c", ACCEPT))
+    done = run("--testee", f"{sys.executable} {script}", "--replay", folder, places=place)
+
+    assert "resave.stream: wanted 0007" in done.output
+    (file,) = folder.iterdir()
+    ops = [json.loads(line).get("op") for line in file.read_text().splitlines()]
+    assert ops == [None, None, "load", "save"]
 
 
 def test_the_report_from_a_log_is_the_one_of_the_run(tmp_path: Path) -> None:

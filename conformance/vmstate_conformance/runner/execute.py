@@ -154,11 +154,18 @@ class Execution:
                 self._folder.cleanup()
 
     def _help(self, row: Row) -> dict[str, Any]:
-        assert self.run.hello is not None
+        run, case, result = self.run, row.case, row.result
+        assert run.hello is not None
         return {
-            "source": row.case.source,
-            "dump": dump_lines(row.case),
-            **self._replay.of(row.case, self.run.hello, self.run.profile),
+            "source": case.source,
+            "dump": dump_lines(case),
+            **self._replay.of(
+                case,
+                run.hello,
+                run.profile,
+                before=result.get("before", ()),
+                after=run.follow(case, result) if "resave" in result else None,
+            ),
         }
 
     def _selection(self) -> dict[str, Any]:

@@ -24,13 +24,26 @@ class Replay:
         self._command = command
         self._alone = alone
 
-    def of(self, case: Case, hello: Hello, profile: str) -> dict[str, Any]:
-        """Write the file of one case; give the commands. Raises `InputError`."""
+    def of(
+        self,
+        case: Case,
+        hello: Hello,
+        profile: str,
+        *,
+        before: Sequence[dict[str, Any]] = (),
+        after: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Write the file of one case; give the commands. Raises `InputError`.
+
+        `before` are requests without which it does not fail, `after` is the one that follows it.
+        """
         file = self._folder / f"{_slug(case)}.jsonl"
+        requests = Requests(hello)
+        asked = [*before, case.request, *([after] if after else [])]
         lines = [
             json.dumps(greeting()),
             json.dumps(configuration(case.dialect, profile)),
-            Requests(hello).line(0, case.request).decode(),
+            *(requests.line(at, request).decode() for at, request in enumerate(asked)),
         ]
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

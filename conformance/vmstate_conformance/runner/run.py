@@ -179,12 +179,12 @@ class Run:
         asked = self._conversation(shard.dialect)
         try:
             if shard.rounds == 1:
-                for case, result in asked.run(shard.cases, self._follow):
+                for case, result in asked.run(shard.cases, self.follow):
                     yield case, [result]
             else:
                 for case in shard.cases:
                     rounds = [case] * shard.rounds
-                    yield case, [result for _, result in asked.run(rounds, self._follow)]
+                    yield case, [result for _, result in asked.run(rounds, self.follow)]
         finally:
             asked.close()
             self.restarts += asked.restarts
@@ -206,7 +206,8 @@ class Run:
             self._first[1].close()
             self._first = None
 
-    def _follow(self, case: Case, result: dict[str, Any]) -> dict[str, Any] | None:
+    def follow(self, case: Case, result: dict[str, Any]) -> dict[str, Any] | None:
+        """Give the request to save again what the testee accepted, where that is wanted."""
         if result["verdict"] != "accept" or case.op != "load":
             return None
         hello = self.hello

@@ -99,6 +99,8 @@ class Session:
     _process: Process | None = None
     _requests: Requests | None = None
     _served: int = 0
+    #: What the process was asked before, for those who must see how it came to fail.
+    _history: list[_Asked] = field(default_factory=list)
 
     def run(
         self, cases: Iterable[Case], follow: Follow | None = None
@@ -129,15 +131,19 @@ class Session:
             except Trouble as trouble:
                 suspect = asked.popleft()
                 alone = not asked and not self._served
+                before = [each.request for each in self._history]
                 todo.extendleft(reversed(asked))
                 asked.clear()
                 flying = 0
                 self._drop()
-                yield suspect.ended(trouble.result() if alone else self._solo(suspect, trouble))
+                yield suspect.ended(
+                    trouble.result() if alone else self._solo(suspect, trouble, before)
+                )
                 continue
             each = asked.popleft()
             flying -= each.size
             self._served += 1
+            self._history.append(each)
             if not process.lines:
                 oldest = time.monotonic()
             if each.first is None and follow is not None:
@@ -154,7 +160,9 @@ class Session:
             self._process.finish()
             self._process = None
 
-    def _solo(self, suspect: _Asked, trouble: Trouble) -> dict[str, Any]:
+    def _solo(
+        self, suspect: _Asked, trouble: Trouble, before: list[dict[str, Any]]
+    ) -> dict[str, Any]:
         """Run the case by itself in a fresh process: did it do that, or what went before?"""
         try:
             process = self._ready()
@@ -164,6 +172,8 @@ class Session:
             self._drop()
             return again.result()
         self._served += 1
+        self._history.append(suspect)
+        result["before"] = before
         result["order-dependent"] = f"{trouble.outcome}: {trouble.detail}"
         if trouble.log:
             result["log"] = trouble.log
@@ -194,6 +204,7 @@ class Session:
                 raise
             else:
                 self._process, self._served = process, 0
+                self._history.clear()
                 return process
         raise AssertionError
 
