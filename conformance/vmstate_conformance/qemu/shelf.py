@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from vmstate.files import InputError
 from vmstate.whole.skeleton import skeleton
 from vmstate.whole.source import open_file
 from vmstate_conformance.qemu.harvest import Harvest
@@ -86,12 +85,3 @@ def entries(shelf: Path) -> list[dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise QemuError(f"{shelf / LIST}: no list of streams: {error}") from None
     return listed
-
-
-def take(shelf: Path, name: str) -> bytes:
-    """Unpack a stream of the shelf. Raises `InputError`."""
-    file = shelf / f"{name}{SUFFIX}"
-    try:
-        return gzip.decompress(file.read_bytes())
-    except (OSError, EOFError) as error:
-        raise InputError(f"{file}: {error}") from None
