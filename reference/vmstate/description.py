@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from vmstate.flags import (
     VMS_ARRAY,
@@ -88,6 +88,8 @@ class VMStateDescription:
     pre_save: int | None = None
     struct: str = ""
     """The struct of the layout that it describes; the engine itself never looks at it."""
+    runs: dict[int, Any] | None = None
+    """By id() of its first field: what `vmstate.runs` has made of fields that go together."""
     numbers: dict[int, int] = field(default_factory=dict)
     """By id(): which of the fields of its name a field is, where there are several."""
 

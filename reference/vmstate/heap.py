@@ -268,6 +268,18 @@ class Heap:
             begin = at * _PAGE + start - offset
             page[start : start + length] = data[begin : begin + length]
 
+    def view(self, address: int, size: int) -> tuple[bytearray, int] | None:
+        """Give a small block's own bytes and where `address` is in them, if all `size` are there."""
+        block = self._last
+        offset = address - block.base
+        if not (0 <= offset <= block.size - size and block.live):
+            found = self.block_at(address)
+            if found is None or found.size - (address - found.base) < size:
+                return None
+            block, offset = found, address - found.base
+            self._last = block
+        return None if block.data is None else (block.data, offset)
+
     def check(self, address: int, size: int, verb: str) -> None:
         """Raise `Abort` unless `size` bytes can be accessed. [HEAP-ACCESS-1]"""
         if size:

@@ -14,6 +14,7 @@ from vmstate.extent import U64, Extent, allocation, measure
 from vmstate.flags import VMS_MUST_EXIST, VMS_POINTER, VMS_STRUCT
 from vmstate.heap import Heap
 from vmstate.infos import INFOS, PTR_MARKER_NULL, PTR_MARKER_VALID
+from vmstate.runs import load_run
 from vmstate.stream import InputStream
 from vmstate.subsections import load_subsections
 from vmstate.trace import Trace
@@ -57,7 +58,11 @@ class Loader:
         self.depth += 1
         if self.depth > self.heap.limits.depth:
             raise out_of_bounds(f"the stack ends after {self.heap.limits.depth} descriptions")
+        moved = 0
         for field in vmsd.fields:
+            if moved or (moved := load_run(self, vmsd, field, opaque, version_id)):
+                moved -= 1
+                continue
             self.trace.enter(field.name)
             self.field(vmsd, field, opaque, version_id)
             self.trace.leave()
@@ -203,6 +208,13 @@ class Loader:
         """What must change for the next element to differ from this one."""
         heap = self.heap
         return self.stream.position, heap.accesses if extent.size else heap.writes
+
+    def may(self, steps: int) -> bool:
+        """Make several steps at once, if the bound allows them."""
+        if self.steps + steps > self.heap.limits.work:
+            return False
+        self.steps += steps
+        return True
 
     def step(self) -> None:
         """Bound what one operation may visit, beyond what its bytes account for. [LOAD-COUNT-6]"""

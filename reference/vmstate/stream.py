@@ -75,6 +75,14 @@ class InputStream:
             return tail[index:] + tail[max(len(tail) - index, 0) :]
         return tail
 
+    def whole(self, size: int) -> bytes | None:
+        """Consume `size` bytes if the buffer holds them; give the data that they are a part of."""
+        end = self.position + size
+        if end > self._end:
+            return None
+        self.position = end
+        return self.data
+
     def take_numbers(self, size: int) -> bytes:
         """Consume `size` bytes, known to be there, as numbers one by one would."""
         start = self.position
