@@ -98,7 +98,8 @@ class Saver:
         """Save the elements; entries of the vmdesc stand for runs of them. [VMDESC-ARRAY-2]"""
         vmdesc, previous_null = self.vmdesc, False
         index, end = 0, extent.iterations()
-        compress = bool(end) and vmdesc is not None and self.compressor.can_compress(field)
+        # QEMU asks whether or not there is a vmdesc, and may recurse for ever all the same.
+        compress = bool(end) and self.compressor.can_compress(field) and vmdesc is not None
         while index < end:
             if field.is_array:
                 self.trace.index(index)

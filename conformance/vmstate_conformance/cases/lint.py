@@ -334,8 +334,9 @@ class _Linter:
                     and case.op in ("check", "save", "load")
                     and case.dialect == self.witness.dialect
                 ):
-                    facets = disagreement(result, self.witness.ask(case.request))
-                    if facets:
+                    seen = self.witness.ask(case.request)
+                    facets = disagreement(result, seen)
+                    if facets and seen["verdict"] != "unsupported":
                         yield (
                             f"{case.source}: {case.id}: the reference and QEMU disagree on "
                             f"{', '.join(facets)} [witnesses]"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 static int call(int (*hook)(void *opaque))
 {
     return hook ? hook(NULL) : 99;
