@@ -32,6 +32,7 @@ RUNS: Final = MappingProxyType(
         "load": 30_000,
         "structure": 20_000,
         "container": 20_000,
+        "loadvm": 20_000,
         "vmdesc": 20_000,
         "document": 20_000,
         "profile": 20_000,

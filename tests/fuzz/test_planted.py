@@ -17,7 +17,7 @@ from vmstate_conformance.mutants import Mutant
 
 OWN = {
     f"{name}/{mutant.name}": mutant
-    for name in ("container", "vmdesc", "document", "profile")
+    for name in ("container", "loadvm", "vmdesc", "document", "profile")
     for mutant in REACH[name].values()
 }
 

@@ -106,6 +106,12 @@ def selector(document: Any) -> int:
 
 
 @cache
+def corpus_cases() -> list[Case]:
+    """Give the cases of the corpus. Raises `FileNotFoundError`, `InputError`."""
+    return list(read_cases([corpus_dir()]))
+
+
+@cache
 def catalogue() -> Catalogue:
     """Give the catalogue of the corpus. Raises `FileNotFoundError`, `InputError`."""
-    return Catalogue(read_cases([corpus_dir()]))
+    return Catalogue(corpus_cases())

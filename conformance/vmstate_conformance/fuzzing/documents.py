@@ -20,7 +20,7 @@ from vmstate.operations import perform
 from vmstate_conformance.cases import InputError, read_cases
 from vmstate_conformance.cases.model import INPUTS
 from vmstate_conformance.fuzzing import dictionary, structure
-from vmstate_conformance.fuzzing.catalogue import LIMITS, catalogue
+from vmstate_conformance.fuzzing.catalogue import LIMITS, corpus_cases
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.target import Native, Target
 from vmstate_conformance.testees.reference import Reference
@@ -107,9 +107,9 @@ def seeds() -> Iterator[bytes]:
     given = [{"m": "hello", "protocol": [1]}, {"m": "config", "dialect": "rfc"}, {"m": "bye"}]
     for message in given:
         yield b"\1" + json.dumps(message).encode()
-    for at, case in enumerate(catalogue().cases):
+    for at, case in enumerate(corpus_cases()):
         text = json.dumps(case.request, separators=(",", ":")).encode()
-        if len(text) < TARGET.max_len and at % 5 == 0:
+        if len(text) < TARGET.max_len and (at % 5 == 0 or case.op in ("stream", "savevm")):
             yield b"\0" + text
             yield b"\1" + json.dumps({"m": "run", "id": at, **case.request}).encode()
             record = {"id": case.id, **case.request}

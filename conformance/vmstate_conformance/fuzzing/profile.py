@@ -18,7 +18,7 @@ from vmstate_conformance.fuzzing.load import compare
 from vmstate_conformance.fuzzing.target import Target
 
 #: A hardened implementation allocates less than QEMU would.
-_HARDENED: Final = replace(LIMITS, block=1 << 16)
+HARDENED: Final = replace(LIMITS, block=1 << 16)
 #: What a tighter limit looks like.
 _LIMITED: Final = frozenset({"allocation-failed", "bad-count"})
 
@@ -45,7 +45,7 @@ def observe(data: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
         }
         given: dict[str, Any] = {"dialect": dialect.name}
         compat = perform(request, profile="compat", limits=LIMITS, **given)
-        hardened = perform(request, profile="hardened", limits=_HARDENED, **given)
+        hardened = perform(request, profile="hardened", limits=HARDENED, **given)
     except CaseError:
         return None
     return compat, hardened

@@ -15,6 +15,7 @@ MODULES: Final = MappingProxyType(
         "load": "load",
         "structure": "structure",
         "container": "container",
+        "loadvm": "loadvm",
         "vmdesc": "vmdesc",
         "document": "documents",
         "profile": "profile",

@@ -71,6 +71,8 @@ class Reference:
 
     def _configure(self, message: Mapping[str, Any]) -> dict[str, Any]:
         chosen = {key: message.get(key, default) for key, default in self.config.items()}
+        if not all(isinstance(value, str) for value in chosen.values()):
+            return {"m": "config", "ok": False, "detail": "dialect and profile are strings"}
         if chosen["dialect"] not in DIALECTS or chosen["profile"] not in PROFILES:
             return {"m": "config", "ok": False, "detail": f"unknown: {chosen}"}
         self.config = chosen

@@ -196,7 +196,7 @@ def _machine(source: object) -> Machine:
     given = {"name": source} if isinstance(source, str) else mapping(source, "machine", _MACHINE)
     names = sequence(given.get("capabilities", []), "machine.capabilities")
     for at, name in enumerate(names):
-        if name not in KNOWN_CAPABILITIES:
+        if not isinstance(name, str) or name not in KNOWN_CAPABILITIES:
             path = f"machine.capabilities[{at}]"
             raise CaseError("capability", path, f"{brief(name)} is none")
     uuid = None if given.get("uuid") is None else hexadecimal(given["uuid"], "machine.uuid")

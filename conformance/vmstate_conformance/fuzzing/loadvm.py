@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Raw bytes as a whole stream into the machines of the corpus, in both profiles.
+
+An input is a header of four bytes (selector of the machine, 24 bits; dialect) and the stream.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+from vmstate.dialects import DIALECTS
+from vmstate.document import Document
+from vmstate.errors import CaseError
+from vmstate.operations import perform
+from vmstate_conformance.cases import Case
+from vmstate_conformance.fuzzing import container, profile
+from vmstate_conformance.fuzzing.catalogue import LIMITS, corpus_cases, selector
+from vmstate_conformance.fuzzing.finding import Finding
+from vmstate_conformance.fuzzing.target import Target
+
+HEADER: Final = 4
+_DIALECTS: Final = tuple(DIALECTS)
+_Machine = tuple[int, dict[str, Any]]
+
+
+def run(data: bytes) -> None:
+    """Load a stream in both profiles. Raises `Finding`."""
+    both = observe(data)
+    if both is None:
+        return
+    profile.agree(*both)
+    for result in both:
+        if not 0 <= result.get("consumed", 0) <= len(data) - HEADER:
+            raise Finding("position", "outside", f"{result['consumed']} of {len(data) - HEADER}")
+
+
+def observe(data: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Give the results of both profiles."""
+    if len(data) < HEADER:
+        return None
+    asked = {**_machine(data), "stream": data[HEADER:].hex()}
+    given: dict[str, Any] = {"dialect": _DIALECTS[data[3] % len(_DIALECTS)]}
+    try:
+        compat = perform(asked, profile="compat", limits=LIMITS, **given)
+        hardened = perform(asked, profile="hardened", limits=profile.HARDENED, **given)
+    except CaseError:
+        return None
+    return compat, hardened
+
+
+@cache
+def _machines() -> list[_Machine]:
+    """Give the machines of the corpus by their selectors, documents compiled."""
+    found: dict[int, dict[str, Any]] = {}
+    for case in _cases():
+        asked = {key: value for key, value in case.request.items() if key != "stream"}
+        chosen = selector(asked)
+        if chosen not in found:
+            found[chosen] = {**asked, "document": Document.from_json(asked["document"])}
+    return sorted(found.items(), key=lambda each: each[0])
+
+
+def _cases() -> Iterator[Case]:
+    return (case for case in corpus_cases() if case.op == "stream")
+
+
+def _machine(data: bytes) -> dict[str, Any]:
+    machines = _machines()
+    at = bisect_left(machines, int.from_bytes(data[:3], "big"), key=lambda each: each[0])
+    return machines[at % len(machines)][1]
+
+
+def seeds() -> Iterator[bytes]:
+    """Give the streams of the corpus."""
+    for case in _cases():
+        if case.dialect in _DIALECTS:
+            asked = {key: value for key, value in case.request.items() if key != "stream"}
+            head = selector(asked).to_bytes(3, "big") + bytes([_DIALECTS.index(case.dialect)])
+            yield head + bytes.fromhex(case.request["stream"])
+
+
+def tokens() -> Iterator[bytes]:
+    """Give what frames a stream, and the machines."""
+    yield from container.tokens()
+    yield from (chosen.to_bytes(3, "big") for chosen, _ in _machines())
+
+
+def case(data: bytes) -> dict[str, Any] | None:
+    """Give the request that an input amounts to."""
+    if len(data) < HEADER:
+        return None
+    chosen = _machine(data)["document"]
+    for each in _cases():
+        asked = {key: value for key, value in each.request.items() if key != "stream"}
+        if chosen.root.name == asked["document"]["root"] and _machine(
+            selector(asked).to_bytes(3, "big")
+        ) is _machine(data):
+            dialect = _DIALECTS[data[3] % len(_DIALECTS)]
+            return {**asked, "dialect": dialect, "stream": data[HEADER:].hex()}
+    return None
+
+
+TARGET: Final = Target("loadvm", run, seeds, tokens, case, observe, max_len=4096)
