@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 from vmstate import __version__
-from vmstate.dialects import DEFAULT_DIALECT, DIALECTS, PROFILES
 from vmstate.errors import CaseError
 from vmstate.files import InputError, read_file, read_json
 
 _GOOD: Final = frozenset({"valid", "ok", "accept"})
 #: Modules whose `add_commands(commands)` adds commands; each is loaded only when it is there.
-_COMMANDS: Final = ("vmstate.whole.cli", "vmstate.dumpcheck.cli")
+_COMMANDS: Final = ("vmstate.dumpcheck.cli",)
+_WHOLE: Final = "vmstate.whole.cli"
 
 _EPILOG: Final = """\
 DOCUMENT is a JSON file with structs, descriptions and root, or a whole request that also has
@@ -34,8 +34,8 @@ what the command needs (state; or destination, version_id and stream). '-' is st
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give the exit status."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser(given[:1]).parse_args(given)
     try:
         status: int = options.run(options)
         sys.stdout.flush()
@@ -57,7 +57,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"vmstate: {message} (try '{self.prog} --help')\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(first: Sequence[str]) -> argparse.ArgumentParser:
+    """Make the parser: with all commands, unless the first argument is one of whole streams."""
     parser = _Parser(
         prog="vmstate",
         description="Check a VMState description, or save and load one state with it.",
@@ -66,6 +67,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"vmstate {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    whole = importlib.import_module(_WHOLE)
+    if first and first[0] in whole.NAMES:
+        # These read large files, and need nothing of the engine.
+        whole.add_commands(commands)
+        return parser
+    _add_engine(commands)
+    whole.add_commands(commands)
+    for module in _COMMANDS:
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(module).add_commands(commands)
+    return parser
+
+
+def _add_engine(commands: Any) -> None:
+    """Add the commands that check, save and load by description."""
+    from vmstate.dialects import DEFAULT_DIALECT, DIALECTS, PROFILES  # noqa: PLC0415
+
     for name, text in (
         ("check", "what QEMU asserts of the description when it is registered"),
         ("save", "the stream and the vmdesc of a state"),
@@ -88,10 +106,6 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--stream", metavar="FILE", help="the bytes, raw")
             command.add_argument("--hex", metavar="HEX", help="the bytes, as hex")
             command.add_argument("--version-id", type=int, metavar="N", help="default: the root's")
-    for module in _COMMANDS:
-        with contextlib.suppress(ModuleNotFoundError):
-            importlib.import_module(module).add_commands(commands)
-    return parser
 
 
 def _run(options: argparse.Namespace) -> int:

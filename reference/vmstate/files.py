@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Any, Final, NoReturn
 
 #: The largest file that is read as JSON or as a stream.
@@ -22,7 +21,7 @@ def read_file(file: str) -> bytes:
         if file == "-":
             data = sys.stdin.buffer.read(MOST + 1)
         else:
-            with Path(file).open("rb") as opened:
+            with open(file, "rb") as opened:  # noqa: PTH123 - pathlib takes long to load
                 data = opened.read(MOST + 1)
     except OSError as error:
         raise InputError(f"{file}: {error.strerror or error}") from None

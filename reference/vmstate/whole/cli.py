@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 from typing import Any, Final
 
+#: The commands that `add_commands` adds.
+NAMES: Final = ("decode", "encode", "explain", "diff", "skeleton")
 _FILE: Final = "a migration stream, libvirt save image or qcow2 image; - for stdin"
 _DECODE: Final = """\
 Sections are called IDSTR#INSTANCE, and the pieces of an iterative one ram#0!start, ram#0!part[3],

@@ -10,14 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import IO, Any, Final
 
 from vmstate.files import InputError
 from vmstate.whole.errors import StreamFault, printable
 from vmstate.whole.fields import SUBSECTIONS
 from vmstate.whole.model import Command, Item, Section
-from vmstate.whole.ramview import Extractor, RamSummary
+from vmstate.whole.ramview import RamSummary
 from vmstate.whole.source import open_file
 from vmstate.whole.tojson import write
 from vmstate.whole.tree import hex_lines, item_lines, summary, undecoded
@@ -34,6 +33,8 @@ def output(name: str) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    from pathlib import Path  # noqa: PLC0415 - takes long to load
+
     path = Path(name)
     part = path.with_name(path.name + ".part")
     try:
@@ -177,6 +178,10 @@ def _ram_lines(options: argparse.Namespace, walker: Walker) -> Iterator[str]:
             total.add(section)
         yield from total.lines()
         return
+    from pathlib import Path  # noqa: PLC0415
+
+    from vmstate.whole.extract import Extractor  # noqa: PLC0415
+
     try:
         with Extractor(walker, Path(options.extract_ram)) as extractor:
             for section in _sections(walker):

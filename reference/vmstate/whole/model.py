@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from vmstate.whole.errors import StreamFault
@@ -12,7 +11,6 @@ from vmstate.whole.nodes import Span
 from vmstate.whole.vmdesc import Vmdesc
 
 
-@dataclass(slots=True)
 class Block:
     """A RAM block as the list of sizes announces it; offsets are those of the file.
 
@@ -20,12 +18,15 @@ class Block:
     mapped-ram header: version, page size, offset of the bitmap, offset of the pages.
     """
 
-    name: str
-    used_length: int
-    page_size: int | None = None
-    address: int | None = None
-    mapped: tuple[int, int, int, int] | None = None
-    mapped_at: int = 0
+    __slots__ = ("address", "mapped", "mapped_at", "name", "page_size", "used_length")
+
+    def __init__(self, name: str, used_length: int) -> None:
+        self.name: Final = name
+        self.used_length: Final = used_length
+        self.page_size: int | None = None
+        self.address: int | None = None
+        self.mapped: tuple[int, int, int, int] | None = None
+        self.mapped_at = 0
 
 
 class Record:
@@ -52,63 +53,97 @@ class Record:
         self.blocks: list[Block] = []
 
 
-@dataclass(slots=True)
 class Section:
     """One section. `kind` is start, part, end or full; `payload` and `end` bound what it carries.
 
     `state` is what was decoded: an object for a device, records for ram, pieces for the other
     iterative handlers. `raw` says that the bytes were only framed, or could not be decoded: then
     they stay bytes, for the reason `why`. `opaque` lists what stayed bytes inside a decoded state,
-    each with its type, size and reason.
+    each with its type, size and reason. `footer` is the id in the footer, None without one.
     """
 
-    kind: str
-    offset: int
-    section_id: int
-    label: str = ""
-    idstr: str = ""
-    instance_id: int = 0
-    version_id: int = 0
-    payload: int = 0
-    end: int = 0
-    state: Any = None
-    raw: bool = False
-    why: str = ""
-    footer: int | None = None
-    fault: StreamFault | None = None
-    opaque: list[tuple[str, int, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    __slots__ = (
+        "end",
+        "fault",
+        "footer",
+        "idstr",
+        "instance_id",
+        "kind",
+        "label",
+        "notes",
+        "offset",
+        "opaque",
+        "payload",
+        "raw",
+        "section_id",
+        "state",
+        "version_id",
+        "why",
+    )
+
+    def __init__(
+        self,
+        kind: str,
+        offset: int,
+        section_id: int,
+        label: str = "",
+        idstr: str = "",
+        instance_id: int = 0,
+        version_id: int = 0,
+        payload: int = 0,
+    ) -> None:
+        self.kind: Final = kind
+        self.offset: Final = offset
+        self.section_id: Final = section_id
+        self.label = label
+        self.idstr = idstr
+        self.instance_id = instance_id
+        self.version_id = version_id
+        self.payload = payload
+        self.end = 0
+        self.state: Any = None
+        self.raw = False
+        self.why = ""
+        self.footer: int | None = None
+        self.fault: StreamFault | None = None
+        self.opaque: list[tuple[str, int, str]] = []
+        self.notes: list[str] = []
 
 
-@dataclass(slots=True)
 class Command:
     """One command. A PACKAGED one has the `items` of its nested stream, read up to `rest`.
 
     `end` is behind the command and its package.
     """
 
-    offset: int
-    number: int
-    name: str
-    payload: int
-    length: int
-    label: str
-    items: list[Section | Command | End] = field(default_factory=list)
-    rest: int = 0
-    end: int = 0
+    __slots__ = ("end", "items", "label", "length", "name", "number", "offset", "payload", "rest")
+
+    def __init__(
+        self, offset: int, number: int, name: str, payload: int, length: int, label: str
+    ) -> None:
+        self.offset: Final = offset
+        self.number: Final = number
+        self.name: Final = name
+        self.payload: Final = payload
+        self.length: Final = length
+        self.label: Final = label
+        self.items: list[Section | Command | End] = []
+        self.rest = 0
+        self.end = payload + length
 
 
-@dataclass(slots=True)
 class End:
     """The EOF byte of the stream, or of a package."""
 
-    offset: int
+    __slots__ = ("offset",)
+
+    def __init__(self, offset: int) -> None:
+        self.offset: Final = offset
 
 
 Item = Section | Command | End
 
 
-@dataclass(slots=True)
 class Stream:
     """A whole file, read as far as it could be.
 
@@ -119,23 +154,24 @@ class Stream:
     `spans` are the leaves, if they were asked for. `source` keeps the bytes alive.
     """
 
-    data: memoryview
-    size: int
-    version: int = 0
-    configuration: dict[str, Any] | None = None
-    configuration_at: int = -1
-    items: list[Item] = field(default_factory=list)
-    footers: bool | None = None
-    vmdesc: Vmdesc | None = None
-    vmdesc_at: int = -1
-    vmdesc_length: int = 0
-    trailing: int = 0
-    page_size: int = 4096
-    blocks: dict[str, Block] = field(default_factory=dict)
-    faults: list[StreamFault] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    spans: list[Span] | None = None
-    source: object = None
+    def __init__(self, data: memoryview, spans: list[Span] | None = None) -> None:
+        self.data: Final = data
+        self.size: Final = len(data)
+        self.version = 0
+        self.configuration: dict[str, Any] | None = None
+        self.configuration_at = -1
+        self.items: list[Item] = []
+        self.footers: bool | None = None
+        self.vmdesc: Vmdesc | None = None
+        self.vmdesc_at = -1
+        self.vmdesc_length = 0
+        self.trailing = len(data)
+        self.page_size = 4096
+        self.blocks: dict[str, Block] = {}
+        self.faults: list[StreamFault] = []
+        self.notes: list[str] = []
+        self.spans: Final = spans
+        self.source: object = None
 
     @property
     def fault(self) -> StreamFault | None:

@@ -202,42 +202,29 @@ class Requests:
 
     def encode(self, value: Any, out: bytearray) -> None:
         """Write them."""
-        out += (
-            b"\0"
-            if value == []
-            else unhex(value.get("$bytes") if isinstance(value, dict) else value)
-        )
+        if value == []:
+            out.append(0)
+        else:
+            out += unhex(value.get("$bytes") if isinstance(value, dict) else value)
 
 
 _RESOURCE: Final = numbers("I", "resource_id", "width", "height", "format", "iov_count")
 _IOV: Final = Fields([("", numbers("QI", "address", "length"))], [])
-_SCANOUT: Final = Fields(
-    [
-        (
-            "",
-            numbers(
-                "IIIiiIIIIIIIIIII",
-                "resource_id",
-                "width",
-                "height",
-                "x",
-                "y",
-                "cursor.resource_id",
-                "cursor.hot_x",
-                "cursor.hot_y",
-                "cursor.pos.x",
-                "cursor.pos.y",
-                "fb.format",
-                "fb.bytes_pp",
-                "fb.width",
-                "fb.height",
-                "fb.stride",
-                "fb.offset",
-            ),
-        )
-    ],
-    [],
+_SCANOUT: Final = tuple(
+    "resource_id width height x y cursor.resource_id cursor.hot_x cursor.hot_y cursor.pos.x "  # noqa: SIM905
+    "cursor.pos.y fb.format fb.bytes_pp fb.width fb.height fb.stride fb.offset".split()
 )
+_SIGNED: Final = frozenset("xy")
+#: Older QEMUs stop before `fb`.
+_OLD_SCANOUT: Final = 10
+
+
+def _scanouts(count: int, names: int) -> Array:
+    shown = _SCANOUT[:names]
+    code = "".join("i" if name in _SIGNED else "I" for name in shown)
+    return Array(Fields([("", numbers(code, *shown))], []), count)
+
+
 _PIXEL: Final = 4
 
 
@@ -288,11 +275,10 @@ class Gpu:
         reader.leaf(reader.need(4), 4, "end", ".$end")
         head = numbers("iI", "enable", "max_outputs").decode(reader)
         reader.path = path + ".scanout"
-        return {
-            "resources": resources,
-            **head,
-            "scanout": Array(_SCANOUT, head["max_outputs"]).decode(reader),
-        }
+        count = head["max_outputs"]
+        old = reader.end - reader.position == count * _OLD_SCANOUT * 4
+        scanouts = _scanouts(count, _OLD_SCANOUT if old else len(_SCANOUT))
+        return {"resources": resources, **head, "scanout": scanouts.decode(reader)}
 
     def encode(self, value: Any, out: bytearray) -> None:
         """Write them."""
@@ -307,6 +293,7 @@ class Gpu:
                 out += unhex(resource["pixels"])
             out += bytes(4)
             numbers("iI", "enable", "max_outputs").encode(value, out)
-            Array(_SCANOUT, 0).encode(value["scanout"], out)
-        except (KeyError, TypeError):
+            names = len(value["scanout"][0]) if value["scanout"] else 0
+            _scanouts(0, names).encode(value["scanout"], out)
+        except (KeyError, TypeError, IndexError):
             raise bad_value(f"no state of virtio-gpu: {short(value)}") from None

@@ -6,12 +6,12 @@ from __future__ import annotations
 import io
 import mmap
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable
 from typing import Final
 
-from vmstate.inputs import open_stream
 from vmstate.whole.model import Stream
 from vmstate.whole.nodes import Span
 from vmstate.whole.walk import Walker
@@ -125,16 +125,33 @@ def open_file(
     traced: list[Span] | None = [] if spans else None
     if isinstance(source, (bytes, bytearray, memoryview)):
         return Walker(memoryview(source), select, traced)
-    opened = open_stream(os.fspath(source), snapshot=snapshot)
+    name = os.fspath(source)
+    plain = _plain(name) if snapshot is None else None
+    if plain is not None:
+        return Walker(plain, select, traced, _Window(plain, name))
+    # Most files are plain, and are read sooner without loading what knows the others.
+    from vmstate.inputs import open_stream  # noqa: PLC0415
+
+    opened = open_stream(name, snapshot=snapshot)
     whole = opened.data
     # A snapshot may lie in the middle of its image: nothing is known of where its bytes are.
-    plain = opened.format in {"raw", "libvirt"}
-    window = _Window(whole, os.fspath(source)) if plain else None
+    window = _Window(whole, name) if opened.format in {"raw", "libvirt"} else None
     walker = Walker(whole, select, traced, window, opened.base)
     walker.stream.source = opened
     if opened.note:
         walker.stream.notes.append(opened.note)
     return walker
+
+
+def _plain(name: str) -> memoryview | None:
+    """Map a plain file that begins as a stream does; None for everything else."""
+    try:
+        with io.FileIO(name) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or file.read(4) != b"QEVM":
+                return None
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError):
+        return None  # which is told by who opens the others
 
 
 def read_file(

@@ -39,7 +39,7 @@ class Walker:
         base: int = 0,
     ) -> None:
         self.data: Final = data
-        self.stream: Final = Stream(data, len(data), spans=spans, trailing=len(data))
+        self.stream: Final = Stream(data, spans)
         self.select: Final = select
         self.spans: Final = spans
         self.started: Final[dict[int, Section]] = {}
@@ -307,7 +307,7 @@ class Walker:
         label = f"$command[{self._commands}]"
         self._commands += 1
         start = cursor.need(length, "the payload of a command")
-        command = Command(at, number, name, start, length, label, end=cursor.position)
+        command = Command(at, number, name, start, length, label)
         for part, where, size, what in (
             ("$type", at, 1, "section-type"),
             ("number", at + 1, 2, "command"),
