@@ -46,10 +46,14 @@ class _Window:
         self.start: Final = len(self.map) - len(data) if self.map is not None else 0
         self.released = 0
         self.buffer: Final = bytearray(_WINDOW)
-        self.file: Final = None if self.map is None else _reopen(name, len(self.map))
+        self.file: Final = -1 if self.map is None else _reopen(name, len(self.map))
         self.costs = [0, 0]
         self.turns = 0
         self.held = (0, 0)
+
+    def __del__(self) -> None:
+        if self.file >= 0:
+            os.close(self.file)
 
     def release(self, position: int) -> None:
         """Let the system take back what lies before an offset of the stream."""
@@ -62,7 +66,7 @@ class _Window:
 
     def read(self, position: int, size: int) -> memoryview:
         """Give bytes of the stream, until the next read."""
-        if self.file is None or not _SMALL < size <= _WINDOW:
+        if self.file < 0 or not _SMALL < size <= _WINDOW:
             return self.data[position : position + size]
         if self.turns == _TURNS:
             return self._ways[self.costs[0] > self.costs[1]](self, position, size)
@@ -89,25 +93,24 @@ class _Window:
 
     def _copied(self, position: int, size: int) -> memoryview:
         """Read bytes into the buffer."""
-        assert self.file is not None
         view = memoryview(self.buffer)[:size]
-        if os.preadv(self.file.fileno(), [view], self.start + position) < size:
+        if os.preadv(self.file, [view], self.start + position) < size:
             return self.data[position : position + size]
         return view
 
     _ways: Final = (_mapped, _copied)
 
 
-def _reopen(name: str, size: int) -> io.FileIO | None:
-    """Open a file once more, if it is the one that was mapped as far as its size tells."""
+def _reopen(name: str, size: int) -> int:
+    """Open a file once more, if it is the one that was mapped as far as its size tells; else -1."""
     try:
-        file = io.FileIO(name)
+        file = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
     except (OSError, ValueError):
-        return None
-    if os.fstat(file.fileno()).st_size == size:
+        return -1
+    if os.fstat(file).st_size == size:
         return file
-    file.close()
-    return None
+    os.close(file)
+    return -1
 
 
 def open_file(
@@ -135,7 +138,8 @@ def open_file(
     opened = open_stream(name, snapshot=snapshot)
     whole = opened.data
     # A snapshot may lie in the middle of its image: nothing is known of where its bytes are.
-    window = _Window(whole, name) if opened.format in {"raw", "libvirt"} else None
+    plain_inside = opened.format in {"raw", "libvirt"} and name != "-"
+    window = _Window(whole, name) if plain_inside else None
     walker = Walker(whole, select, traced, window, opened.base)
     walker.stream.source = opened
     if opened.note:
