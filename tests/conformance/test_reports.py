@@ -338,3 +338,34 @@ def test_a_long_dump_is_cut_around_the_fault() -> None:
     lines[81] = "  ^^ here"
     assert "  ^^ here" in around(lines, "state.m50")
     assert around(lines[:10], "x") == lines[:10]
+
+
+def test_run_writes_the_page_and_the_xml_without_keeping_a_log(tmp_path: Path) -> None:
+    page, xml = tmp_path / "page.html", tmp_path / "junit.xml"
+    done = run("--in-process", "--html", page, "--junit", xml, places=corpus(tmp_path / "c"))
+
+    assert done.exit_code == 0
+    assert "reference 0.1.0 (compat)" in page.read_text()
+    assert ET.parse(xml).getroot().attrib["tests"] == "7"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["c", "junit.xml", "page.html"]
+
+
+@pytest.mark.parametrize(("words", "status"), [([], 0), (["--enforce-recommended"], 1)])
+def test_what_is_only_recommended_decides_where_one_says_so(
+    tmp_path: Path, words: list[str], status: int
+) -> None:
+    place = corpus(tmp_path / "c", case("c", {"verdict": "reject"}, level="recommended"))
+
+    done = run("--testee", zoo("accept-all"), *words, places=place)
+
+    assert "FAIL area/group#c" in done.output
+    assert done.exit_code == status
+
+
+def test_a_testee_that_grows_too_large_is_ended(tmp_path: Path) -> None:
+    place = corpus(tmp_path / "c", case("c", ACCEPT))
+    testee = f"{zoo('blow-up')} --at 0"
+
+    done = run("--testee", testee, "--memory-limit", "150", "--timeout-factor", "5", places=place)
+
+    assert "outcome: resource" in done.output
