@@ -208,6 +208,7 @@ def test_packed_data_that_is_cut_gives_what_was_there_and_the_fault(
         assert stream.data == noise[: len(stream.data)]
         assert stream.fault is not None
         assert (stream.fault.rule, stream.fault.offset) == ("cut", len(whole) - 1000)
+        assert str(stream.fault).startswith(str(tmp_path))
     assert fault(file(tmp_path, whole[:12])) == "cut"
 
 

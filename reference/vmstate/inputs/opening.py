@@ -99,9 +99,10 @@ def open_stream(path: str, *, snapshot: str | None = None, most: int = MOST) -> 
     name = "<stdin>" if path == "-" else path
     try:
         if path == "-":
-            return _open(sys.stdin.buffer, snapshot, most)
-        with Path(path).open("rb", buffering=0) as file:
-            return _open(file, snapshot, most)
+            stream = _open(sys.stdin.buffer, snapshot, most)
+        else:
+            with Path(path).open("rb", buffering=0) as file:
+                stream = _open(file, snapshot, most)
     except InputFault as fault:
         fault.file = name
         raise
@@ -109,6 +110,9 @@ def open_stream(path: str, *, snapshot: str | None = None, most: int = MOST) -> 
         raise InputError(f"{name}: {error.strerror or error}") from None
     except ValueError as error:
         raise InputError(f"{name!r}: {error}") from None
+    if stream.fault is not None:
+        stream.fault.file = name
+    return stream
 
 
 def _open(file: _File, snapshot: str | None, most: int) -> Stream:
