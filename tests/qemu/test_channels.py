@@ -56,6 +56,7 @@ MARKS = {
     "q35-postcopy-advise": b"\x08\0\x03\0\x10",
     "q35-postcopy": b"\x08\0\x07\0\4",
     "q35-multifd": b"\0\0\0\0\0\0\x02\0",
+    "q35-emmc-rpmb": b"sd-card/ext_csd_modes-state",
     "q35-devices-only": b"QEVM\0\0\0\3\4",
 }
 

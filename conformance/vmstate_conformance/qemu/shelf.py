@@ -27,7 +27,7 @@ _ABSENT: Final = {
         }
     ),
 }
-_ABSENT_BOTH: Final = frozenset({"keyboard", "pc-many", "q35-many"})
+_ABSENT_BOTH: Final = frozenset({"keyboard", "pc-many", "q35-emmc-rpmb", "q35-many"})
 
 
 def has(release: str, recipe: str, arch: str) -> bool:

@@ -57,6 +57,15 @@ RECIPES: Final = (
         Q35,
         via="devices",
     ),
+    Recipe(
+        "q35-emmc-rpmb",
+        "two subsections of one name, which the loader takes for one",
+        (
+            *(*Q35, "-drive", "if=none,id=d,file={disk}", "-device", "sdhci-pci,addr=4"),
+            *("-device", "emmc,drive=d,rpmb-partition-size=524288"),
+        ),
+        loads=False,
+    ),
     Recipe("q35-5.2", "the oldest machine type, pc-q35-5.2", ("-M", "pc-q35-5.2", *SMALL)),
     Recipe("pc-5.2", "the oldest machine type, pc-i440fx-5.2", ("-M", "pc-i440fx-5.2", *SMALL)),
     Recipe("q35-9.2", "an older machine type, pc-q35-9.2", ("-M", "pc-q35-9.2", *SMALL)),

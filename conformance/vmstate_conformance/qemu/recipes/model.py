@@ -41,10 +41,13 @@ class Recipe:
     focus: tuple[str, ...] = ()
     """Parts of the names of the sections that it is about; none: all."""
 
+    loads: bool = True
+    """Whether QEMU takes back what it wrote."""
+
     @property
     def alone(self) -> bool:
         """Whether a fresh process takes the stream as a file, with nobody to answer."""
-        return self.via in {"migrate", "savevm"}
+        return self.loads and self.via in {"migrate", "savevm"}
 
 
 def equip(arguments: Sequence[str], folder: Path, qemu: Qemu) -> list[str]:
