@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Any, Final
 
+from vmstate.whole import virtio_requests
 from vmstate.whole.cursor import text, untext
 from vmstate.whole.errors import StreamFault
 from vmstate.whole.fields import Fields
@@ -184,7 +185,7 @@ class CountedText:
 
 
 class Requests:
-    """SCSI requests in flight. Only the end of the list is the same on every adapter."""
+    """SCSI requests in flight: those of disks on virtio-scsi, or none; each adapter has its own."""
 
     __slots__ = ("size",)
 
@@ -196,14 +197,24 @@ class Requests:
         if self.size == 1 and reader.position < reader.end and not reader.data[reader.position]:
             reader.leaf(reader.need(1), 1, "end")
             return []
+        start = reader.position
+        data = bytes(reader.data[start : min(start + self.size, reader.end)])
+        known = virtio_requests.requests("scsi", data) if len(data) == self.size else None
+        if known is not None:
+            return known.decode(reader)
         return Bytes(self.size, "scsi-requests", "requests that the adapter lays out").decode(
             reader
         )
 
     def encode(self, value: Any, out: bytearray) -> None:
         """Write them."""
+<<<<<<< HEAD
         if value == []:
             out.append(0)
+=======
+        if isinstance(value, list):
+            virtio_requests.ScsiRequests(0).encode(value, out)
+>>>>>>> 399707c (Requests in flight of virtio-blk and virtio-scsi; the shelf filled anew)
         else:
             out += unhex(value.get("$bytes") if isinstance(value, dict) else value)
 

@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import Any, Final
 
-from vmstate.whole import virtio_net
+from vmstate.whole import virtio_net, virtio_requests
 from vmstate.whole.errors import StreamFault
 from vmstate.whole.fields import SUBSECTIONS, Fields, FlatArray, Subsection
 from vmstate.whole.nodes import Array, Bytes, Node, Reader, Scalar, ScalarArray, bad_value, short
@@ -47,8 +47,8 @@ class Virtio:
             return Bytes(self.size, "virtio").decode(reader)
         reader.end = start + self.size
         try:
-            net = path.partition("#")[0].endswith("virtio-net")
-            layout = _layout(bytes(reader.data[start : reader.end]), net=net)
+            kind = path.partition("#")[0].rpartition("/")[2]
+            layout = _layout(bytes(reader.data[start : reader.end]), kind)
             if layout is not None:
                 value = layout.decode(reader)
                 if reader.position == reader.end:
@@ -71,9 +71,13 @@ class Virtio:
         try:
             queue = value["queues"][0] if value["queues"] else {}
             device = value["device"]
-            net = isinstance(device, dict) and "$bytes" not in device
+            own: Node | None = None
+            if isinstance(device, list):
+                own = virtio_requests.BlkRequests(0)
+            elif isinstance(device, dict) and "$bytes" not in device:
+                own = virtio_net.fields_of(device)
             layout = _fields(
-                own=virtio_net.fields_of(device) if net else None,
+                own=own,
                 pci="config" in value,
                 mmio="host_features_sel" in value,
                 vectors=int("vector" in queue or "config_vector" in value),
@@ -85,11 +89,14 @@ class Virtio:
         layout.encode(value, out)
 
 
-def _layout(data: bytes, *, net: bool) -> Fields | None:
+def _layout(data: bytes, kind: str) -> Fields | None:
     """Find out how a section is laid out; None if as nothing known."""
 
-    def own(size: int) -> Fields | None:
-        return virtio_net.own_fields(data[behind - size : behind]) if net else None
+    def own(size: int) -> Node | None:
+        part = data[behind - size : behind]
+        if kind == "virtio-net":
+            return virtio_net.own_fields(part)
+        return virtio_requests.requests("blk", part) if kind == "virtio-blk" else None
 
     names, behind = _subsections(data)
     if data[4:6] == _VENDOR:
@@ -250,7 +257,7 @@ def _fields(
     vectors: int = 0,
     align: bool = False,
     sizes: tuple[int, int, int] = (0, 0, 0),
-    own: Fields | None = None,
+    own: Node | None = None,
     names: list[str],
 ) -> Fields:
     """Put a layout together."""
