@@ -208,13 +208,8 @@ class Requests:
 
     def encode(self, value: Any, out: bytearray) -> None:
         """Write them."""
-<<<<<<< HEAD
-        if value == []:
-            out.append(0)
-=======
         if isinstance(value, list):
             virtio_requests.ScsiRequests(0).encode(value, out)
->>>>>>> 399707c (Requests in flight of virtio-blk and virtio-scsi; the shelf filled anew)
         else:
             out += unhex(value.get("$bytes") if isinstance(value, dict) else value)
 
