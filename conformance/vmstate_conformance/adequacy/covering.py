@@ -18,6 +18,11 @@ from typing import Any, Final
 #: The modules that carry rules.
 MODULES: Final = (
     "check",
+    "container/commands",
+    "container/configuration",
+    "container/load",
+    "container/model",
+    "container/save",
     "description",
     "extent",
     "infos",

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from vmstate_conformance.mutants.check import CHECK
+from vmstate_conformance.mutants.container import COMMANDS, CONFIGURATION, CONTAINER, SAVEVM
 from vmstate_conformance.mutants.extent import EXTENT
 from vmstate_conformance.mutants.infos import INFO
 from vmstate_conformance.mutants.load import LOAD, MARKERS
@@ -37,6 +38,10 @@ _TABLES: Final = (
     STREAM,
     MEMORY,
     PREDICATES,
+    CONTAINER,
+    CONFIGURATION,
+    COMMANDS,
+    SAVEVM,
 )
 
 #: All mutants by name.
