@@ -93,7 +93,8 @@ CONTAINER = table(
             edit(
                 ContainerLoader._start,
                 "if device is None:",
-                "if device is None:\n        stream.position = len(stream.data)\n        return\n    if False:",
+                "if device is None:\n        stream.position = len(stream.data)\n"
+                "        return\n    if False:",
             ),
         ),
         "instance-ignored": (
