@@ -145,7 +145,7 @@ class GTree(Info):
         if key_vmsd is not None:
             _check_version(field, key_vmsd)
         _check_version(field, value_vmsd)
-        tree = _tree(loader.heap, element)
+        held = loader.heap.pointer(element)
         declared, count = int32(loader.stream.number(4)), 0  # [INFO-GTREE-5]
         while loader.stream.number(1):
             count += 1
@@ -160,6 +160,7 @@ class GTree(Info):
                 if key_vmsd is not None and key:
                     loader.heap.free(key)
                 raise
+            tree = _tree(loader.heap, held)
             if tree is not None:
                 tree.insert(key, value)
         if count != declared:
@@ -167,7 +168,7 @@ class GTree(Info):
 
     def save(self, saver: Saver, element: int, size: int, field: VMStateField) -> None:
         """Save the nodes in key order."""
-        tree = _tree(saver.heap, element)
+        tree = _tree(saver.heap, saver.heap.pointer(element))
         nodes = [] if tree is None else tree.nodes
         value_vmsd = _child(field.vmsd)
         saver.stream.put_number(len(nodes), 4)
@@ -190,9 +191,8 @@ def _load_key(loader: Loader, field: VMStateField, vmsd: VMStateDescription | No
     return _load_node(loader, vmsd, field.start, field.version_id)
 
 
-def _tree(heap: Heap, element: int) -> Tree | None:
+def _tree(heap: Heap, address: int) -> Tree | None:
     """Find the tree; GLib takes NULL for one without nodes that loses what is put in. [INFO-GTREE-8]"""
-    address = heap.pointer(element)
     if not address:
         return None
     block = heap.block_at(address)
