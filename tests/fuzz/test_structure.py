@@ -15,7 +15,6 @@ from vmstate.save import Saver
 from vmstate_conformance.cases.model import VERDICTS
 from vmstate_conformance.fuzzing import structure
 from vmstate_conformance.fuzzing.finding import Finding
-from vmstate_conformance.fuzzing.kept import Kept
 from vmstate_conformance.fuzzing.structure import Parts, cross, mutate_input, split
 
 
@@ -40,9 +39,8 @@ def rules_found(data: list[bytes]) -> set[str]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("_BUILT", "_SENT"):
-        monkeypatch.setattr(structure, name, Kept[Any, Any](64))
+def nothing_kept() -> None:
+    structure.forget()
 
 
 def test_seeds_and_chance_find_nothing() -> None:

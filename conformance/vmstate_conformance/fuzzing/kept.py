@@ -19,6 +19,10 @@ class Kept(Generic[_K, _V]):
         self._table: dict[_K, _V] = {}
         self.get = self._table.get
 
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._table.clear()
+
     def put(self, key: _K, value: _V) -> _V:
         """Keep a value and give it."""
         if len(self._table) >= self._most:

@@ -34,6 +34,7 @@ from vmstate_conformance.fuzzing.catalogue import LIMITS, Destination, destinati
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.kept import Kept
 from vmstate_conformance.fuzzing.load import compare, result
+from vmstate_conformance.fuzzing.names import renamed
 from vmstate_conformance.fuzzing.target import Native, Target
 from vmstate_conformance.strategies.builder import MEDIUM, document
 from vmstate_conformance.strategies.choices import GENE, Choices, from_bytes
@@ -133,6 +134,12 @@ _SENT: Final[Kept[tuple[bytes, bytes, int], Sent]] = Kept(1024)
 _QUIET: Final = Trace(recording=False)
 
 
+def forget() -> None:
+    """Forget all that has been built."""
+    _BUILT.clear()
+    _SENT.clear()
+
+
 def run(data: bytes) -> None:
     """Build, save and load one input. Raises `Finding`."""
     parts = split(data)
@@ -224,9 +231,12 @@ def prepared(parts: Parts) -> Sent:
 def construct(genes: bytes, how: int) -> Built:
     """Build a document, which must be well-formed. Raises `Finding`."""
     choices, dialect = Choices(from_bytes(genes)), _DIALECTS[(how & 3) % len(_DIALECTS)]
-    legal = source = document(choices, loose(MEDIUM) if how & LOOSE else MEDIUM)
-    broken = ""
+    legal = document(choices, loose(MEDIUM) if how & LOOSE else MEDIUM)
     choices.gene(_ODD_GENE)
+    cut = bool(how & ODD)
+    if choices.chance(32):
+        legal = renamed(choices, legal, odd=cut)
+    source, broken = legal, ""
     if how & BROKEN:
         broken = choices.pick(tuple(RULES))
         source = illegal(choices, legal, broken) or legal
@@ -240,7 +250,7 @@ def construct(genes: bytes, how: int) -> Built:
     # `rfc` takes its own markers for elements, and every array of pointers for an AUTO_ALLOC one.
     usual = not dialect.markers_unguarded
     sources = leak_sources(compiled.root, dialect)
-    promised = usual and source is legal and not how & LOOSE
+    promised = usual and source is legal and not how & (LOOSE | ODD)
     return Built(source, Plan(legal), compiled, dialect, sources, promised, broken)
 
 
@@ -286,18 +296,23 @@ def send(built: Built, genes: bytes, *, bending: bool = False) -> Sent:
     return sent
 
 
-def save(built: Built, here: Destination, trace: Trace) -> tuple[bytes, str] | Outcome:
-    """Save a state: the stream and its vmdesc, or what went wrong."""
-    out, vmdesc = OutputStream(LIMITS.output), JSONWriter(LIMITS.output)
+def save(
+    built: Built, here: Destination, trace: Trace, *, described: bool = True
+) -> tuple[bytes, str] | Outcome:
+    """Save a state: the stream and its vmdesc (unless that is off), or what went wrong."""
+    out = OutputStream(LIMITS.output)
+    vmdesc = JSONWriter(LIMITS.output) if described else None
     vmsd = built.document.root
+    saver = Saver(out, here.heap, built.dialect, vmdesc, trace)
     try:
-        vmdesc.start_object()
-        saver = Saver(out, here.heap, built.dialect, vmdesc, trace)
+        if vmdesc is not None:
+            vmdesc.start_object()
         saver.save_vmsd(vmsd, here.root, vmsd.version_id)
-        vmdesc.end_object()
+        if vmdesc is not None:
+            vmdesc.end_object()
     except Outcome as outcome:
         return outcome
-    return bytes(out.data), vmdesc.text()
+    return bytes(out.data), "" if vmdesc is None else vmdesc.text()
 
 
 def _comes_back(sent: Sent) -> None:
@@ -312,7 +327,7 @@ def _comes_back(sent: Sent) -> None:
     got = {"consumed": loaded.position, "state": value}
     compare({"consumed": len(stream), "state": sent.source}, got, "round-trip")
     heap_holds(there.heap, there.root, built.sources)
-    again = save(built, there, _QUIET)
+    again = save(built, there, _QUIET, described=False)
     if isinstance(again, Outcome):
         raise Finding("canonical", again.error, again.message)
     compare({"stream": stream}, {"stream": again[0]}, "canonical")
@@ -404,12 +419,13 @@ def mutate_input(data: bytes, size: int, seed: int, native: Native) -> bytes:
 
 def fresh(source: random.Random, parts: Parts, which: int) -> Parts:
     """Exchange one part, or all, for chance: what is new of a kind need not grow byte by byte."""
-    genes = source.randbytes(GENE * source.choice((1, 2, 3, 4, 6, 8)))
+    genes = source.randbytes(GENE * source.choice((1, 2, 3, 4, 8, 12, 16)))
     if which == 12:
         return replace(parts, mutation=genes[: 3 * GENE])
     if which == 13:
         return replace(parts, state=genes)
-    how = source.choice((0, 0, 1, 2, source.randrange(256)))
+    strange = ANY | source.choice((LOOSE, BENT, BROKEN, ODD, ODD, 0x3C)) | source.randrange(3)
+    how = source.choice((0, 0, 1, strange, strange, ANY | source.randrange(0x80)))
     return Parts(genes, source.randbytes(4 * GENE), how, source.randbytes(2 * GENE))
 
 
