@@ -154,7 +154,8 @@ class Writer:
     def _tree(self, kind: GTree, state: object, path: str) -> int:
         if state is None:
             return 0
-        address = self.heap.allocate(0, path, "GTree")
+        # GLib's struct begins with the root node: NULL in an empty tree, what nobody can use in others.
+        address = self.heap.allocate(POINTER, path, "GTree")
         block = self.heap.block_at(address)
         assert block is not None
         tree = block.tree = Tree(self.heap, key_members(self.layout, kind.key))
@@ -167,6 +168,8 @@ class Writer:
             else:
                 key = self.struct(kind.key, pair[0], f"{where}[0]")
             tree.insert(key, self.struct(kind.value, pair[1], f"{where}[1]"))
+        if tree.nodes:
+            self.heap.store_pointer(address, _WILD)
         return address
 
     def _gbytearray(self, state: object, path: str) -> int:
@@ -258,7 +261,8 @@ class Reader:
             return numbers if self._left >= 0 else WILD
         block = self.heap.block_at(address)
         if block is None or block.data is not None:
-            return [self.value(item, address + at * size) for at in range(count)]
+            items = [self.value(item, address + at * size) for at in range(count)]
+            return items if self._left >= 0 else WILD
         # Elements in pages that nothing was written to are all alike: one is read for all.
         alike, cost, items = None, 0, []
         for at in range(address, address + count * size, size or 1):
@@ -269,10 +273,12 @@ class Reader:
                 before = self._left
                 alike = self.value(item, at)
                 cost = before - self._left
+                if cost * count > before:
+                    break
             else:
                 self._left -= cost
-            items.append(alike if self._left >= 0 else WILD)
-        return items
+            items.append(alike)
+        return items if self._left >= 0 and len(items) == count else WILD
 
     def _behind(self, kind: Type, target: int) -> Any:
         if not target:

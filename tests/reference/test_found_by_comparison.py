@@ -97,3 +97,13 @@ def test_without_a_word_which_kills_whoever_puts_words_in_front() -> None:
 
     assert perform(load(below, {"f": "5", "g": "6"}, wire))["abort"] == "memory"
     assert perform(save(with_fd(), {"f": "5", "g": "6"}))["abort"] == "memory"
+
+
+def test_a_tree_taken_for_a_pointer_to_one_is_no_tree_where_it_is_empty() -> None:
+    tree = {"gtree": {"key": None, "value": "Dev"}}
+    field = {"name": "t", "info": "gtree", "vmsd": ["dev"], "flags": ["VMS_POINTER"]}
+    source = document([field], [member("t", 0, tree)], 8, minimum_version_id=0)
+
+    assert perform(load(source, {"t": []}, "0000000000"))["verdict"] == "accept"
+    assert perform(save(source, {"t": []}))["stream"] == "0000000000"
+    assert perform(save(source, {"t": [["1", {"t": None}]]}))["abort"] == "memory"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from typing import Any
 
@@ -141,3 +142,13 @@ def test_a_large_array_that_nothing_was_written_to_is_shown_element_by_element()
     assert len(state["p"]) == 0x8000
     assert state["p"][0] == {"v": "7"}
     assert state["p"][1] == state["p"][0x7FFF] == {"v": "0"}
+
+
+def test_what_is_more_than_a_line_of_the_protocol_holds_is_not_shown() -> None:
+    field = {"vmsd": "elem", "size": 4, "flags": ["VMS_POINTER", "VMS_ALLOC", "VMS_STRUCT"]}
+    field["flags"] = [*field["flags"], "VMS_VARRAY_UINT32"]
+
+    result = perform(load(counted(field), {"n": "0", "p": None}, "001000000000000700"))
+
+    assert result["state"]["p"] == {"wild": 1}
+    assert len(json.dumps(result)) < 4 << 20
