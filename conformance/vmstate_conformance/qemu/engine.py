@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vmstate_conformance.qemu.build import adapter
+from vmstate_conformance.qemu.containers import ContainerAnswer, ContainerQuestion
 from vmstate_conformance.qemu.provision import Qemu, QemuError
 from vmstate_conformance.qemu.translate import Answer, Question
 
@@ -125,7 +126,10 @@ class Engine:
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Run one request. Raises `CaseError` where it is wrong, `QemuError` where QEMU is gone."""
-        question = Question(request)
+        whole = request.get("op") == "stream"
+        question = ContainerQuestion(request) if whole else Question(request)
+        if isinstance(question, ContainerQuestion) and question.unsupported:
+            return {"verdict": "unsupported", "needs": question.unsupported}
         lines: list[str] = []
         try:
             self._out.write("\n".join(question.lines()) + "\n")
@@ -136,6 +140,8 @@ class Engine:
             if not line:
                 raise QemuError(f"QEMU ended in a case: {self._said()}")
             lines.append(line)
+        if isinstance(question, ContainerQuestion):
+            return ContainerAnswer(question, lines).result()
         return Answer(question, lines).result()
 
     def close(self) -> None:

@@ -48,7 +48,7 @@ class Server:
             "profiles": ["compat"],
             "descriptions": "dynamic",
             "caps": {
-                "ops": ["check", "save", "load"],
+                "ops": ["check", "save", "load", "stream"],
                 "infos": list(INFOS),
                 "flags": list(FLAGS),
                 "vmdesc": True,
@@ -60,7 +60,7 @@ class Server:
         }
 
     def _run(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        if message.get("op") not in ("check", "save", "load"):
+        if message.get("op") not in ("check", "save", "load", "stream"):
             return {"verdict": "unsupported", "needs": f"ops:{message.get('op')}"}
         try:
             return self._engine.ask(message)

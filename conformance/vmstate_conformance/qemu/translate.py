@@ -112,8 +112,12 @@ class Question:
         self._predicates.append(f"pred {number} {tokens}")
         return str(number)
 
+    def plain_blocks(self) -> list[Block]:
+        """Give the blocks that are nothing but memory, in the order in which the adapter has them."""
+        return [block for block in self._heap.blocks() if block.kind not in _SPECIAL]
+
     def _blocks(self) -> Iterator[str]:
-        blocks = [block for block in self._heap.blocks() if block.kind not in _SPECIAL]
+        blocks = self.plain_blocks()
         numbers = {block.base: at for at, block in enumerate(blocks)}
         trees = 0
         for at, block in enumerate(blocks):
@@ -217,14 +221,16 @@ class Answer:
             if "json" in self._found:
                 result["vmdesc"] = _bytes(self._found["json"][0]).decode()
             return result
+        verdict = {"verdict": "accept"} if good == "1" else {"verdict": "reject", **failed}
+        return {**verdict, **self._loaded(int(consumed), int(stream_error))}
+
+    def _loaded(self, consumed: int, stream_error: int) -> dict[str, Any]:
         struct = self._question.document.root.struct
         reader = Reader(self._question.document.layout, self._heap)
         return {
-            "verdict": "accept" if good == "1" else "reject",
-            **({} if good == "1" else failed),
             "state": reader.value(StructRef(struct), self._root),
-            "consumed": int(consumed),
-            "stream_error": int(stream_error),
+            "consumed": consumed,
+            "stream_error": stream_error,
             "heap": heap_report(self._heap, self._root),
         }
 

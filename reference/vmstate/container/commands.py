@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from vmstate.errors import Reject
+from vmstate.container.model import Refusal
+from vmstate.errors import EINVAL, Reject
 from vmstate.stream import InputStream
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ COMMANDS: Final = {
     11: ("SWITCHOVER_START", 0),
 }
 _DEPRECATED: Final = 8
+_EPERM: Final = -1
+_EAGAIN: Final = -11
+_ERANGE: Final = -34
 _LAST: Final = 11
 
 #: The states of postcopy on the receiving side, as QEMU numbers them in its messages.
@@ -60,11 +64,13 @@ class Commands:
         if number not in COMMANDS:
             # By clause [CMD-HEADER-2]
             word = "deprecated" if number == _DEPRECATED else "unknown"
-            raise _bad(f"MIG_CMD 0x{number:x} {word} (len 0x{length:x})")
+            raise _bad(f"MIG_CMD 0x{number:x} {word} (len 0x{length:x})", EINVAL)
         name, wanted = COMMANDS[number]
         if wanted not in {-1, length}:
             # By clause [CMD-HEADER-3]
-            raise _bad(f"{name} received with bad length - expecting {wanted}, got {length}")
+            raise _bad(
+                f"{name} received with bad length - expecting {wanted}, got {length}", _ERANGE
+            )
         getattr(self, f"_{name.lower()}")(stream, length)
 
     def _open_return_path(self, stream: InputStream, length: int) -> None:
@@ -85,9 +91,9 @@ class Commands:
         if before != _NONE:
             raise _bad(f"CMD_POSTCOPY_ADVISE in wrong postcopy state ({before})")
         if length == 16:
-            raise _bad("RAM postcopy is disabled but have 16 byte advise")
+            raise _bad("RAM postcopy is disabled but have 16 byte advise", EINVAL)
         if length:
-            raise _bad(f"CMD_POSTCOPY_ADVISE invalid length ({length})")
+            raise _bad(f"CMD_POSTCOPY_ADVISE invalid length ({length})", EINVAL)
 
     def _postcopy_listen(self, stream: InputStream, length: int) -> None:
         """By clause [CMD-LISTEN-1]."""
@@ -122,6 +128,7 @@ class Commands:
         if left % 16:
             raise _bad(f"CMD_POSTCOPY_RAM_DISCARD invalid length ({left})")
         if left:
+            stream.take(16)
             # No block of RAM is registered here, so none is found.
             raise _bad(f"Failed to discard RAM range {name.decode(errors='replace')}: -1")
 
@@ -134,9 +141,10 @@ class Commands:
         size = outer.number(4)
         data = outer.take(size)
         if len(data) < size:
-            raise Reject(
+            raise Refusal(
                 "truncated",
                 f"CMD_PACKAGED: Buffer receive fail ret={len(data)} length={size}",
+                _EAGAIN,
             )
         self.depth += 1
         if self.depth > _DEEPEST:
@@ -152,10 +160,10 @@ class Commands:
         """By clause [CMD-BITMAP-1]."""
         name = self._counted(stream)
         if not name:
-            raise _bad("failed to read block name")
+            raise _bad("failed to read block name", EINVAL)
         if length != len(name) + 1:
-            raise _bad(f"invalid payload length ({length})")
-        raise _bad(f"block '{name.decode(errors='replace')}' not found")
+            raise _bad(f"invalid payload length ({length})", EINVAL)
+        raise _bad(f"block '{name.decode(errors='replace')}' not found", EINVAL)
 
     def _switchover_start(self, stream: InputStream, length: int) -> None:
         """By clause [CMD-SWITCHOVER-1]."""
@@ -167,5 +175,5 @@ class Commands:
         return raw if len(raw) == size else b""
 
 
-def _bad(message: str) -> Reject:
-    return Reject("bad-command", message)
+def _bad(message: str, code: int = _EPERM) -> Refusal:
+    return Refusal("bad-command", message, code)

@@ -21,10 +21,11 @@ from vmstate.container.model import (
     VMDESCRIPTION,
     Device,
     Machine,
+    Refusal,
     blocked,
 )
 from vmstate.dialects import Dialect
-from vmstate.errors import Reject
+from vmstate.errors import EINVAL, Reject
 from vmstate.heap import Heap
 from vmstate.load import Loader
 from vmstate.stream import InputStream
@@ -98,18 +99,27 @@ class ContainerLoader:
                 "bad-configuration",
                 f"Configuration section missing, {kind:x} != {CONFIGURATION:x}",
             )
-        load_configuration(stream, self.heap, self.dialect, self.machine)
+        # Its memory is not that of any device.
+        load_configuration(stream, Heap(self.heap.limits), self.dialect, self.machine)
 
     def sections(self, stream: InputStream) -> None:
-        """Load sections up to and with EOF. [CONT-TYPE-1]"""
+        """Load sections up to and with EOF; a refusal becomes the stream's error. [CONT-TYPE-1]"""
+        try:
+            self._sections(stream)
+        except Reject as reject:
+            stream.set_error(reject.code if isinstance(reject, Refusal) else EINVAL)
+            raise
+
+    def _sections(self, stream: InputStream) -> None:
         while True:
             kind = stream.number(1)
             if stream.error:
                 # By clause [CONT-TYPE-3]
-                raise Reject(
+                raise Refusal(
                     "truncated",
                     f"Failed to load section ID: stream error: {stream.error}: "
                     "Channel error: Input/output error",
+                    stream.error,
                 )
             if kind == EOF:
                 return

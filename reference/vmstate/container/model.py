@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vmstate.description import VMStateDescription
-from vmstate.errors import Reject
+from vmstate.errors import EINVAL, Reject
 
 MAGIC: Final = 0x5145564D
 VERSION: Final = 3
@@ -73,6 +73,14 @@ class Machine:
     def report(self, text: str) -> None:
         """Note what is printed and goes on."""
         self.printed.append(text)
+
+
+class Refusal(Reject):
+    """A refusal by the container, and the number that its stream's error becomes."""
+
+    def __init__(self, error: str, message: str, code: int = EINVAL) -> None:
+        super().__init__(error, message)
+        self.code: Final = code
 
 
 def blocked(devices: list[Device]) -> None:

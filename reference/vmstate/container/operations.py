@@ -70,8 +70,8 @@ def run(request: Mapping[str, Any], document: Document, operation: Operation) ->
     """Do one of the operations. Raises `CaseError` where the request is wrong."""
     heap = Heap(operation.limits)
     loading = request["op"] == "stream"
-    machine = _machine(request.get("machine", "none"))
-    devices = _devices(request.get("devices"), document, heap, loading=loading)
+    machine = read_machine(request.get("machine", "none"))
+    devices = read_devices(request.get("devices"), document, heap, loading=loading)
     if loading:
         return _stream(request, document, operation, heap, devices, machine)
     return _savevm(operation, heap, devices, machine)
@@ -133,7 +133,8 @@ def _savevm(
     return {"verdict": "ok", "stream": stream.data.hex(), "vmdesc": saver.vmdesc.text()}
 
 
-def _devices(source: object, document: Document, heap: Heap, *, loading: bool) -> list[Device]:
+def read_devices(source: object, document: Document, heap: Heap, *, loading: bool) -> list[Device]:
+    """Read the devices of a request, their state on the heap. Raises `CaseError`."""
     devices: list[Device] = []
     key = "destination" if loading else "state"
     given = sequence(source, "devices")
@@ -192,7 +193,8 @@ def _flag(holder: Mapping[str, Any], key: str, path: str, *, default: bool = Fal
     return value
 
 
-def _machine(source: object) -> Machine:
+def read_machine(source: object) -> Machine:
+    """Read the machine of a request. Raises `CaseError`."""
     given = {"name": source} if isinstance(source, str) else mapping(source, "machine", _MACHINE)
     names = sequence(given.get("capabilities", []), "machine.capabilities")
     for at, name in enumerate(names):

@@ -78,6 +78,9 @@ typedef struct {
     bool (*load)(QEMUFile *, const VMStateDescription *, void *, int, Error **);
     bool (*save)(QEMUFile *, const VMStateDescription *, void *, JSONWriter *, Error **);
     int (*enroll)(void *, uint32_t, const VMStateDescription *, void *, int, int, Error **);
+    int (*loadvm)(QEMUFile *, Error **);
+    /* The state of the incoming side, whose first member is the file that it reads. */
+    QEMUFile **(*incoming)(void);
     QEMUFile *(*input)(void *);
     QEMUFile *(*output)(void *);
     int (*error)(QEMUFile *);

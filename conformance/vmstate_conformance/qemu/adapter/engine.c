@@ -21,6 +21,8 @@ const char *engine_find(void)
         {"vmstate_load_vmsd", (void **)&engine.load},
         {"vmstate_save_vmsd", (void **)&engine.save},
         {"vmstate_register_with_alias_id", (void **)&engine.enroll},
+        {"qemu_loadvm_state", (void **)&engine.loadvm},
+        {"migration_incoming_get_current", (void **)&engine.incoming},
         {"qemu_file_new_input", (void **)&engine.input},
         {"qemu_file_new_output", (void **)&engine.output},
         {"qemu_file_get_error", (void **)&engine.error},

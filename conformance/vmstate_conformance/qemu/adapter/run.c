@@ -11,6 +11,7 @@
  *   tree N OFFSET MEMBERS       a GTree: "direct", or the OFFSET:SIZE of what its keys are compared by
  *   node T KEY VALUE            one node of the T-th tree: block numbers, or a direct key
  *   bytes N OFFSET HEX          a GByteArray
+ *   device DESC ROOT INSTANCE ALIAS   a registered description, for `stream`
  *   run OP VERSION VMDESC DESC ROOT HEX
  *
  * The answer is `result GOOD STREAM_ERROR CONSUMED MESSAGE` and what has become of memory, or
@@ -29,7 +30,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { BLOCKS = 1 << 16, TREES = 1 << 10, CASES = 500, DONE = 9 };
+enum { BLOCKS = 1 << 16, TREES = 1 << 10, DEVICES = 64, CASES = 500, DONE = 9 };
 
 #define WILD ((void *)0xdead000000000000)
 
@@ -341,6 +342,55 @@ static void save(const VMStateDescription *vmsd, void *root, bool described)
     close(fd);
 }
 
+static struct {
+    const VMStateDescription *vmsd;
+    void *root;
+    uint32_t instance;
+    int alias;
+} devices[DEVICES];
+static int n_devices;
+
+static void device_line(Words *words)
+{
+    if (n_devices == DEVICES) {
+        die("adapter", "too many devices");
+    }
+    devices[n_devices].vmsd = describe_get((int)next_number(words));
+    devices[n_devices].root = block_word(words);
+    devices[n_devices].instance = (uint32_t)next_number(words);
+    devices[n_devices++].alias = (int)next_number(words);
+}
+
+/* Register the devices, and load a whole stream into them. */
+static void stream(const uint8_t *bytes, size_t size)
+{
+    static uint8_t rest[1 << 16];
+    int fd = file_of(bytes, size);
+    QEMUFile *file = engine.input(engine.channel(dup(fd)));
+    Error *error = NULL;
+    *engine.incoming() = file;
+    running = true;
+    alarm(seconds);
+    for (int i = 0; i < n_devices; i++) {
+        const VMStateDescription *vmsd = devices[i].vmsd;
+        engine.enroll(NULL, devices[i].instance, vmsd, devices[i].root, devices[i].alias,
+                      vmsd->minimum_version_id, &error);
+    }
+    blocks_watch(true);
+    bool good = engine.loadvm(file, &error) >= 0;
+    blocks_watch(false);
+    alarm(0);
+    running = false;
+    int stream_error = engine.error(file);
+    size_t left = 0, part;
+    while ((part = engine.get(file, rest, sizeof rest))) {
+        left += part;
+    }
+    put_result(good, stream_error, (size_t)lseek(fd, 0, SEEK_CUR) - left, error);
+    put_memory();
+    close(fd);
+}
+
 /* Whether the process is of use for another case afterwards. */
 static bool run_line(Words *words)
 {
@@ -361,6 +411,9 @@ static bool run_line(Words *words)
         alarm(0);
         running = false;
         put_result(true, 0, 0, error);
+    } else if (!strcmp(op, "stream")) {
+        stream(bytes, size);
+        registered = true;
     } else if (!strcmp(op, "load")) {
         load(vmsd, root, version, bytes, size);
     } else {
@@ -371,7 +424,7 @@ static bool run_line(Words *words)
     free(bytes);
     blocks_reset();
     describe_reset();
-    n_memory = n_trees = n_arrays = 0;
+    n_memory = n_trees = n_arrays = n_devices = 0;
     return !registered;
 }
 
@@ -395,6 +448,8 @@ static void child(FILE *in)
         } else if (!strcmp(verb, "into")) {
             char *at = place(&words), *target = block_word(&words);
             store(at, target + next_number(&words));
+        } else if (!strcmp(verb, "device")) {
+            device_line(&words);
         } else if (!strcmp(verb, "wild")) {
             store(place(&words), WILD);
         } else if (!strcmp(verb, "tree")) {

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operation `stream`, asked of QEMU's own engine: devices are registered, and a stream is loaded.
+
+QEMU has handlers of its own beside those of the request, and a machine without any device. What
+would tell the difference is said to be unsupported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from vmstate.container.model import Device, Machine
+from vmstate.container.operations import read_devices, read_machine
+from vmstate.layout import StructRef
+from vmstate.state import Reader
+from vmstate.values import hexadecimal
+from vmstate_conformance.qemu.translate import Answer, Question, error_class
+
+#: The handlers that `-M none` registers itself.
+_OWN: Final = frozenset({"timer", "ram", "globalstate", "cpu_common", "slirp"})
+_MOST: Final = 64
+
+_CLASSES: Final = (
+    (r"^Not a migration stream", "bad-magic"),
+    (r"^(SaveVM v2 format|Unsupported migration stream version)", "unsupported-version"),
+    (r"^Configuration section missing", "bad-configuration"),
+    (r"Received unknown capability", "bad-configuration"),
+    (r"^post load hook failed for: configuration(/uuid)?, ", "bad-configuration"),
+    (r"^(Failed to load section ID|Failed to read |Unable to read ID string)", "truncated"),
+    (r"^(Failed to load VM process command|CMD_PACKAGED: Buffer)", "truncated"),
+    (r"^Unknown section type ", "unknown-section-type"),
+    (r"^Unknown section or instance ", "unknown-section"),
+    (r"^Unknown section ", "unknown-section-id"),
+    (r"^unsupported version ", "section-version"),
+    (r"^Section footer error", "missing-footer"),
+    (r"^Error while loading vmstate", "stream-error"),
+    (r"^(MIG_CMD |CMD_|RAM postcopy|Failed to discard)|received with bad length", "bad-command"),
+    (r"^(invalid payload|failed to read block|block ')", "bad-command"),
+)
+_DEVICE: Final = re.compile(
+    r"^error while loading state for instance 0x[0-9a-f]+ of device '.*?': "
+)
+
+
+class ContainerQuestion(Question):
+    """A request with devices. `unsupported` says what QEMU's side lacks for it, "" if nothing."""
+
+    devices: list[Device]
+
+    def _memory(self, request: Mapping[str, Any]) -> int:
+        self.machine = read_machine(request.get("machine", "none"))
+        self.devices = read_devices(request.get("devices"), self.document, self._heap, loading=True)
+        return self.devices[0].opaque if self.devices else 0
+
+    @property
+    def unsupported(self) -> str:
+        """What the engine cannot be made to be."""
+        if self.machine != Machine():
+            return "machine"
+        odd = any(
+            device.idstr in _OWN
+            or device.idstr != device.vmsd.name
+            or device.compat
+            or device.early
+            or device.unmigratable
+            for device in self.devices
+        )
+        return "devices" if odd or not 0 < len(self.devices) <= _MOST else ""
+
+    def lines(self) -> Iterator[str]:
+        """Give all lines, `run` last."""
+        body = [*self._descriptions(), *self._blocks()]
+        yield from self._predicates
+        yield from body
+        at = {block.base: number for number, block in enumerate(self.plain_blocks())}
+        for device in self.devices:
+            vmsd = self._numbers[id(device.vmsd)]
+            yield f"device {vmsd} {at[device.opaque]} {device.instance_id} {device.alias_id}"
+        stream = hexadecimal(self._request.get("stream", ""), "stream").hex() or "-"
+        yield f"run stream 0 0 {self._numbers[id(self.devices[0].vmsd)]} 0 {stream}"
+
+
+class ContainerAnswer(Answer):
+    """The adapter's lines as a result of `stream`, without what only the model knows."""
+
+    _question: ContainerQuestion
+
+    def __init__(self, question: ContainerQuestion, lines: Iterable[str]) -> None:
+        self._bases: list[int] = []
+        super().__init__(question, lines)
+
+    def _block(self, address: str, size: str, made: str, data: str) -> None:
+        super()._block(address, size, made, data)
+        if not int(made):
+            self._bases.append(int(address))
+
+    def result(self) -> dict[str, Any]:
+        """Give the result."""
+        found = super().result()
+        if found["verdict"] == "reject":
+            inner = _DEVICE.sub("", found["message"])
+            known = (name for pattern, name in _CLASSES if re.search(pattern, inner))
+            found["error"] = next(known, error_class(inner))
+        return found
+
+    def _loaded(self, consumed: int, stream_error: int) -> dict[str, Any]:
+        reader = Reader(self._question.document.layout, self._heap)
+        question = self._question
+        before = [block.base for block in question.plain_blocks()]
+        devices = [
+            {
+                "idstr": device.idstr,
+                "instance_id": device.instance_id,
+                "state": reader.value(
+                    StructRef(device.vmsd.struct), self._bases[before.index(device.opaque)]
+                ),
+            }
+            for device in question.devices
+        ]
+        return {"devices": devices, "consumed": consumed, "stream_error": stream_error}
