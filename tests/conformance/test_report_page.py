@@ -7,12 +7,13 @@ The pictures are kept in the folder that VMSTATE_SCREENSHOTS names, for people t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from chromium import found
 from runs import ACCEPT, CASES, case, command, corpus, run, zoo
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -80,13 +81,20 @@ def at(request: pytest.FixtureRequest, chrome: Chrome, page: str) -> Iterator[Ch
         chrome.save_screenshot(str(Path(folder, f"{name}.png")))
 
 
+def wait(browser: Chrome) -> WebDriverWait[Chrome]:
+    """Wait for something, whatever is drawn anew meanwhile."""
+    return WebDriverWait(browser, 10, ignored_exceptions=(StaleElementReferenceException,))
+
+
 def one(browser: Chrome, css: str) -> WebElement:
-    return WebDriverWait(browser, 10).until(lambda b: b.find_element(By.CSS_SELECTOR, css))
+    return wait(browser).until(lambda b: b.find_element(By.CSS_SELECTOR, css))
 
 
 def link(browser: Chrome, text: str) -> WebElement:
-    return WebDriverWait(browser, 10).until(
-        lambda b: next(e for e in b.find_elements(By.PARTIAL_LINK_TEXT, text) if e.is_displayed())
+    return wait(browser).until(
+        lambda b: next(
+            (e for e in b.find_elements(By.PARTIAL_LINK_TEXT, text) if e.is_displayed()), None
+        )
     )
 
 
@@ -97,13 +105,23 @@ def click(browser: Chrome, element: WebElement) -> None:
     element.click()
 
 
+def settled(browser: Chrome, action: Callable[[], None]) -> None:
+    """Do something to an element that may be replaced before it is done."""
+
+    def done(_: Chrome) -> bool:
+        action()
+        return True
+
+    wait(browser).until(done)
+
+
 def fits(browser: Chrome) -> bool:
     width: int = browser.execute_script("return document.documentElement.scrollWidth")
     return width <= browser.execute_script("return innerWidth")
 
 
 def heading(browser: Chrome, text: str) -> None:
-    WebDriverWait(browser, 10).until(
+    wait(browser).until(
         lambda b: any(
             text in each.text for each in b.find_elements(By.TAG_NAME, "h1") if each.is_displayed()
         )
@@ -130,7 +148,7 @@ def test_a_cell_leads_to_its_cases_and_a_case_to_its_bytes(at: Chrome) -> None:
     assert Select(one(at, "select[aria-label=Implementation]")).first_selected_option.text == (
         "zoo 1 (compat)"
     )
-    click(at, link(at, "Case loads."))
+    settled(at, lambda: click(at, link(at, "Case loads.")))
     heading(at, "Case loads.")
 
     text = one(at, ".case").text
@@ -145,7 +163,7 @@ def test_a_cell_leads_to_its_cases_and_a_case_to_its_bytes(at: Chrome) -> None:
 
 
 def test_cases_are_found_by_words_and_by_grades(at: Chrome) -> None:
-    click(at, link(at, "Cases"))
+    settled(at, lambda: click(at, link(at, "Cases")))
     heading(at, "Cases")
     assert "203 cases" in one(at, "[role=status]").text
     more = one(at, "button.more")
@@ -153,7 +171,7 @@ def test_cases_are_found_by_words_and_by_grades(at: Chrome) -> None:
     click(at, more)
     assert len(at.find_elements(By.CSS_SELECTOR, ".list li")) == 203
     one(at, "input[type=search]").send_keys("more-17")
-    WebDriverWait(at, 10).until(lambda b: "11 cases" in one(b, "[role=status]").text)
+    wait(at).until(lambda b: "11 cases" in one(b, "[role=status]").text)
     box = one(at, "input[type=search]")
     box.clear()
     box.send_keys(" ")
@@ -161,7 +179,7 @@ def test_cases_are_found_by_words_and_by_grades(at: Chrome) -> None:
         each for each in at.find_elements(By.CSS_SELECTOR, "button.toggle") if each.text == "free"
     )
     click(at, free)
-    WebDriverWait(at, 10).until(lambda b: "1 case" in one(b, "[role=status]").text)
+    wait(at).until(lambda b: "1 case" in one(b, "[role=status]").text)
     assert free.get_attribute("aria-pressed") == "true"
     assert "grade=free" in at.current_url
     assert fits(at)
@@ -171,27 +189,27 @@ def test_the_back_button_and_a_link_lead_where_one_was(at: Chrome, page: str) ->
     at.get("about:blank")
     at.get(f"{page}#/case/area%2Fgroup%23ends%40qemu-11.1.3")
     heading(at, "Case ends.")
-    click(at, link(at, "LOAD-FIELD-1"))
+    settled(at, lambda: click(at, link(at, "LOAD-FIELD-1")))
     heading(at, "The elements of a field")
     at.back()
     heading(at, "Case ends.")
 
 
 def test_clauses_choices_and_comparison_have_views(at: Chrome) -> None:
-    click(at, link(at, "Clauses"))
+    settled(at, lambda: click(at, link(at, "Clauses")))
     heading(at, "Clauses")
     assert "203 cases" in one(at, "#view .list").text
-    click(at, link(at, "Choices"))
+    settled(at, lambda: click(at, link(at, "Choices")))
     heading(at, "Free choices")
     assert [each.text for each in at.find_elements(By.CSS_SELECTOR, "#view td")][:2] == [
         "accept",
         "reject",
     ]
-    click(at, link(at, "Compare"))
+    settled(at, lambda: click(at, link(at, "Compare")))
     heading(at, "Compare")
     assert "Newly failing (202)" in one(at, "#view").text
     Select(one(at, "select[aria-label='First run']")).select_by_visible_text("zoo 1 (compat)")
-    WebDriverWait(at, 10).until(lambda b: "No case differs" in one(b, "#view").text)
+    wait(at).until(lambda b: "No case differs" in one(b, "#view").text)
     assert fits(at)
 
 
@@ -201,11 +219,10 @@ def test_the_keyboard_alone_will_do(at: Chrome) -> None:
     assert at.switch_to.active_element.text == "Skip to the report"
     body.send_keys("/")
     heading(at, "Cases")
-    WebDriverWait(at, 10).until(lambda b: b.switch_to.active_element.tag_name == "input")
+    wait(at).until(lambda b: b.switch_to.active_element.tag_name == "input")
     at.switch_to.active_element.send_keys("loads")
-    WebDriverWait(at, 10).until(lambda b: "1 case," in one(b, "[role=status]").text)
-    first = one(at, ".list a")
-    first.send_keys(Keys.ENTER)
+    wait(at).until(lambda b: "1 case," in one(b, "[role=status]").text)
+    settled(at, lambda: one(at, ".list a").send_keys(Keys.ENTER))
     heading(at, "Case loads.")
 
 
