@@ -170,6 +170,9 @@ def pairs(draw: st.DrawFn, kinds: list[str] | None = None) -> tuple[Any, Any]:
     return document, draw(states(document))
 
 
+PLAINEST = "info-inline-one-embedded"
+
+
 def _has_subsections(drawn: Any) -> bool:
     return any(each.get("subsections") for each in drawn[0]["descriptions"].values())
 
@@ -180,12 +183,17 @@ def _has_subsections(drawn: Any) -> bool:
         (_has("AUTO_ALLOC"), None, 1, 2),
         (_has("VMS_VBUFFER"), None, 1, 2),
         (_has("VMS_VSTRUCT"), None, 2, 3),
-        (_has("qtailq"), None, 2, 3),
+        (_has("qtailq"), [PLAINEST, "qtailq"], 2, 3),
         (_has_subsections, None, 2, 3),
-        (lambda drawn: '[null, "' in json.dumps(drawn[1]), None, 2, 4),
+        (
+            lambda drawn: '[null, "' in json.dumps(drawn[1]),
+            [PLAINEST, "info-auto-fixed-embedded"],
+            2,
+            4,
+        ),
         (
             lambda drawn: '[["' in json.dumps(drawn[1]),
-            ["info-inline-one-embedded", "gtree-direct"],
+            [PLAINEST, "gtree-direct"],
             3,
             4,
         ),
