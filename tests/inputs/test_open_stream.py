@@ -212,6 +212,21 @@ def test_packed_data_that_is_cut_gives_what_was_there_and_the_fault(
     assert fault(file(tmp_path, whole[:12])) == "cut"
 
 
+@pytest.mark.parametrize("pack", [each for _, each in PACKERS[1:]])
+def test_packed_data_with_wrong_bytes_is_told_in_a_line(pack: Build, tmp_path: Path) -> None:
+    whole = pack("".join(map(str, range(20_000))).encode())
+    told = 0
+    for at in range(9, len(whole), 97):
+        path = file(tmp_path, whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        try:
+            with open_stream(path) as stream:
+                told += stream.fault is not None
+        except InputFault as error:
+            assert str(error).isprintable()
+            told += 1
+    assert told > 3
+
+
 def test_members_strung_together_are_one_stream_and_zeros_behind_them_nothing(
     tmp_path: Path,
 ) -> None:

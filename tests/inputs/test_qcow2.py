@@ -138,6 +138,7 @@ PATCHES = [
     pytest.param(20, ">I", 63, "qcow2.header", id="cluster-bits"),
     pytest.param(60, ">I", 1 << 31, "qcow2.header", id="count-of-snapshots"),
     pytest.param(64, ">Q", 1 << 60, "qcow2.truncated", id="place-of-snapshots"),
+    pytest.param(64, ">Q", (1 << 64) - 8, "qcow2.truncated", id="place-beyond-every-file"),
 ]
 
 
@@ -148,6 +149,24 @@ def test_a_header_that_lies_is_refused(
     content = bytearray(SAMPLE.read_bytes())
     struct.pack_into(form, content, at, value)
     assert fault(file(tmp_path, bytes(content)), "one") == rule
+
+
+@pytest.mark.parametrize("place", [1 << 40, (1 << 63) + 512, (1 << 64) - 512])
+def test_tables_that_are_nowhere_are_refused(place: int, image: Build, tmp_path: Path) -> None:
+    content = bytearray(image(STREAM))
+    at = struct.unpack_from(">Q", content, 64)[0]
+    struct.pack_into(">Q", content, at, place)
+    assert fault(file(tmp_path, bytes(content))) == "qcow2.truncated"
+
+
+@pytest.mark.parametrize("how", ["deflate", "zstd"])
+def test_a_packed_cluster_with_wrong_bytes_is_told_in_a_line(
+    how: str, image: Build, tmp_path: Path
+) -> None:
+    content = bytearray(image(bytes(5000) + b"x" * 5000, how=how))
+    for at in range(1024, 1100):
+        content[at] ^= 0x5A
+    assert fault(file(tmp_path, bytes(content))) == "corrupt"
 
 
 def test_tables_that_go_round_in_circles_end(image: Build, tmp_path: Path) -> None:

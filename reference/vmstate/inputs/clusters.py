@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from vmstate.inputs.errors import InputFault
-from vmstate.inputs.packed import zstd
+from vmstate.inputs.packed import errors, zstd
 from vmstate.inputs.qcow2 import Image, Snapshot
 from vmstate.inputs.spool import Spool
 
@@ -123,7 +123,7 @@ def _packed(data: memoryview, image: Image, entry: int, place: int) -> Run:
 def _number(data: memoryview, at: int, what: str) -> int:
     try:
         number: int = struct.unpack_from(">Q", data, at)[0]
-    except struct.error:
+    except (struct.error, OverflowError):
         raise InputFault("qcow2.truncated", at, f"{what} is cut") from None
     return number
 
@@ -154,7 +154,7 @@ def _unpack(data: memoryview, image: Image, run: Run) -> bytes:
                 detail = f"a cluster packed by method {image.compression} needs backports.zstd"
                 raise InputFault("zstd.missing", run.offset, detail)
             whole = make().decompress(packed, cluster)
-    except (zlib.error, OSError, ValueError) as error:
+    except errors() as error:
         raise InputFault("corrupt", run.offset, f"a compressed cluster: {error}") from None
     if len(whole) != cluster:
         detail = f"a compressed cluster has {len(whole)} bytes"

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType
-from typing import Final, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from vmstate.inputs.errors import InputFault
 from vmstate.inputs.spool import STEP, Spool
@@ -94,7 +94,7 @@ def unpack(kind: str, data: memoryview, start: int, spool: Spool) -> InputFault 
                     )
                 at += len(piece)
             spool.write(unpacker.decompress(piece, STEP), at)
-    except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError) as error:
+    except errors() as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         return _or_nothing(InputFault("corrupt", at, f"no {kind} data: {error}"), spool)
@@ -134,9 +134,21 @@ def _maker(kind: str, offset: int) -> Callable[[], _Unpacker]:
 
 def zstd() -> Callable[[], _Unpacker] | None:
     """Find an unpacker of zstd; the standard library has one since Python 3.14."""
-    for module in ("compression.zstd", "backports.zstd"):
+    module = _zstd()
+    return None if module is None else cast("Callable[[], _Unpacker]", module.ZstdDecompressor)
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """Give what unpackers raise at data that is none of theirs."""
+    module = _zstd()
+    own = () if module is None else (module.ZstdError,)
+    return (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError, *own)
+
+
+def _zstd() -> Any:
+    for name in ("compression.zstd", "backports.zstd"):
         try:
-            return cast("Callable[[], _Unpacker]", importlib.import_module(module).ZstdDecompressor)
+            return importlib.import_module(name)
         except ImportError:
             continue
     return None

@@ -83,7 +83,7 @@ def read_snapshots(data: memoryview, image: Image) -> list[Snapshot]:
         where = f"snapshot {number + 1} of {image.snapshots}"
         try:
             entry = _SNAPSHOT.unpack_from(data, at)
-        except struct.error:
+        except (struct.error, OverflowError):
             raise InputFault("qcow2.truncated", at, f"{where} is cut") from None
         l1_at, l1_size, id_size, name_size, _, _, _, state_size, extra_size = entry
         extra_at = at + _SNAPSHOT.size
