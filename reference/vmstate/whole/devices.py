@@ -135,6 +135,11 @@ class Devices:
 
     def _keep(self, section: Section, reader: Reader) -> None:
         section.opaque = reader.opaque
+        if reader.ambiguous:
+            section.notes.append(
+                f"ambiguous: {reader.ambiguous} arrays of one-byte elements end with 0x30, which is "
+                "a number, or a NULL if they are arrays of pointers"
+            )
         if self.spans is not None and reader.spans is not None:
             self.spans.extend(reader.spans)
 
@@ -143,11 +148,14 @@ class Devices:
         first = self._reader(section, end)
         first.chosen = {}
         _attempt(plan, section, first)
+        landing = self._end(section, end)
+        deficit = landing - section.end if landing >= 0 else 0
         size = max(plan.size, section.end - section.payload, _OPTION * len(first.options), 1)
         found = 0
         for flips in _flips(len(first.options), min(_TRIES, _WORK // size)):
             reader = self._reader(section, end)
             reader.chosen = dict.fromkeys(flips, 1)
+            reader.deficit = deficit
             before = (section.state, section.end)
             if _attempt(plan, section, reader) is None and self.lands(section, section.end, end):
                 found += 1

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from vmstate.whole.cursor import text, untext
 from vmstate.whole.errors import StreamFault
-from vmstate.whole.nodes import Array, Node, Reader, Scalars, bad_value, expect_list, short
+from vmstate.whole.nodes import NULL, Array, Node, Reader, Scalars, bad_value, expect_list, short
 from vmstate.whole.wire import SUBSECTION
 
 #: The key of an object under which its subsections stand.
@@ -168,6 +168,9 @@ class FlatArray(Array):
         if traced or not self.size or self.size > reader.end - at:
             return super().decode(reader)
         reader.position = at + self.size
+        if self.element.size == 1 and self.count > 1:
+            # One byte each: a last NULL of which the vmdesc does not speak looks like a number.
+            reader.ambiguous += reader.data[reader.position - 1] == NULL
         names = self.scalars.names
         rows = self.scalars.packer.iter_unpack(reader.data[at : at + self.size])
         return [dict(zip(names, row, strict=True)) for row in rows]

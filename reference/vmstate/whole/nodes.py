@@ -37,10 +37,24 @@ class Reader:
     """The bytes of one section while they are decoded, and what is learnt on the way.
 
     `opaque` counts the bytes that stay bytes, `options` the ways in which the bytes may be read
-    otherwise than the vmdesc has it (see `pointers`), `spans` the leaves, if traced.
+    otherwise than the vmdesc has it (see `pointers`), `spans` the leaves, if traced. `deficit` is by
+    how much the vmdesc's own reading falls short of the section's end, `ambiguous` how many arrays
+    can be read in two ways that end at the same place.
     """
 
-    __slots__ = ("chosen", "data", "empty", "end", "opaque", "options", "path", "position", "spans")
+    __slots__ = (
+        "ambiguous",
+        "chosen",
+        "data",
+        "deficit",
+        "empty",
+        "end",
+        "opaque",
+        "options",
+        "path",
+        "position",
+        "spans",
+    )
 
     def __init__(self, data: memoryview, position: int, end: int) -> None:
         self.data: Final = data
@@ -49,7 +63,9 @@ class Reader:
         self.opaque: list[tuple[str, int, str]] = []
         self.options: list[int] = []
         self.chosen: dict[int, int] | None = None
+        self.deficit = 0
         self.empty = 0
+        self.ambiguous = 0
         self.spans: list[Span] | None = None
         self.path = ""
 

@@ -15,9 +15,10 @@ from itertools import islice, pairwise
 from typing import Any, Final
 
 from vmstate.whole.errors import StreamFault
-from vmstate.whole.nodes import NULL, Node, Reader, decode_run, encode_element, expect_list
+from vmstate.whole.nodes import NULL, Bytes, Node, Reader, decode_run, encode_element, expect_list
 
 VALID: Final = 0x31
+_WHY: Final = "a last object that the vmdesc leaves out"
 
 
 class Entry:
@@ -51,8 +52,11 @@ class Group:
         self.auto = self._auto_length()
         self.size = sum(run * (e.node.size if e.node else 1) for e, run in self._runs(0))
 
-    def _runs(self, reading: int) -> list[tuple[Entry, int]]:
-        """Give the entries with the elements each stands for, in one of the two readings."""
+    def _runs(self, reading: int, deficit: int = 0) -> list[tuple[Entry, int]]:
+        """Give the entries with the elements each stands for, in one of the two readings.
+
+        Where nothing describes an object, the one that was left out has `deficit` bytes.
+        """
         runs = [(entry, entry.run) for entry in self.entries]
         first = self.entries[0]
         claims = first.node is not None and first.count > 1 and self.markers > 0
@@ -65,6 +69,8 @@ class Group:
                 runs.append((Entry(None, -1), 1))
             elif other:
                 runs.append((other[0], 1))
+            elif deficit > 0:
+                runs.append((Entry(Bytes(deficit, "undescribed", _WHY), -1), 1))
         return runs
 
     def _readings(self) -> int:
@@ -75,7 +81,7 @@ class Group:
         """Read the array as a list, NULL elements as None."""
         reading = reader.choose(self._readings()) if self._readings() > 1 else 0
         out: list[Any] = []
-        runs = self._runs(reading)
+        runs = self._runs(reading, reader.deficit)
         outer = reader.path
         paired = False
         try:
@@ -138,6 +144,8 @@ class Group:
         for i, one in enumerate(value):
             node = nodes[i] if i < len(nodes) else None
             node = node or (objects[0] if objects else None)
+            if node is None and isinstance(one, dict) and "$bytes" in one:
+                node = Bytes(0, "undescribed", _WHY)
             if node is None and one is not None:
                 raise StreamFault("bad-value", 0, f"no layout for an object at [{i}]")
             if node is None:
