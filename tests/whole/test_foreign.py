@@ -45,3 +45,14 @@ def test_mapped_ram_has_neither_bitmap_nor_pages_of_a_block_that_both_sides_shar
     read = sound(HEADER + configuration("none", capabilities) + start + b"\0")
 
     assert list(read.blocks) == ["ram"]
+
+
+def test_a_flag_that_says_nothing_is_kept() -> None:
+    start = section(
+        1, 1, word(0x1000, 0x24) + counted("pc.ram") + (0x1000).to_bytes(8, "big") + word(0, 0x30),
+        "ram", version=4,
+    )  # fmt: skip
+
+    read = sound(stream(start, section(2, 1, word(0, 0x220) + word(0x5000, 0x30))))
+
+    assert list(read.blocks) == ["pc.ram"]

@@ -87,20 +87,22 @@ class RamReader:
         path = f"{path}[{index}]"
         self._span(path + ".word", at, 8, "ram-word")
         kind = flags & ~wire.RAM_CONTINUE
+        # Where no page follows, CONTINUE says nothing, and is kept beside the address.
+        idle = flags & wire.RAM_CONTINUE
         if self.mapped and kind in {*_KNOWN, wire.RAM_HOOK, wire.RAM_MULTIFD_FLUSH}:
             raise _fault("ram.bad-flags", at, f"flags {flags:#x} in mapped-ram")
         if kind in _KNOWN:
             return self._page(cursor, at, address, flags, path)
         if kind == wire.RAM_MEM_SIZE:
-            record = Record("mem-size", at, address)
+            record = Record("mem-size", at, address | idle)
             self._mem_size(cursor, record, path)
             record.size = cursor.position - at
             return record
         if kind == wire.RAM_EOS:
-            return Record("eos", at, address)
+            return Record("eos", at, address | idle)
         if kind == wire.RAM_MULTIFD_FLUSH:
             self.flushes += 1
-            return Record("flush", at, address)
+            return Record("flush", at, address | idle)
         if kind == wire.RAM_HOOK:
             raise _fault("ram.hook", at, "a hook of RDMA, whose RAM is not in the stream")
         says = f"Unknown combination of migration flags: {flags:#x}"
@@ -164,7 +166,7 @@ class RamReader:
 
     def _mem_size(self, cursor: Cursor, record: Record, path: str) -> None:
         """Read the list of blocks, whose lengths add up to the total in the word."""
-        left = record.address
+        left = record.address & ~wire.RAM_CONTINUE
         while left:
             at = cursor.position
             where = f"{path}.blocks[{len(record.blocks)}]"
