@@ -110,10 +110,13 @@ def citations(folders: Iterable[Path]) -> Iterator[tuple[Path, int, str]]:
 
 
 def cases_of(cases: Iterable[Case]) -> Mapping[str, list[str]]:
-    """Give the ids of the cases of each clause, without those that a family adds to one."""
+    """Give the ids of the golden cases of each clause, without those that a family adds to one.
+
+    Observed cases have no group; a table says what they are about, and they prove no clause alone.
+    """
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for case in cases:
-        if case.scored:
+        if case.scored and case.group:
             for clause in case.clauses:
                 found[clause][case.id] = None
     return {clause: list(ids) for clause, ids in found.items()}

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, Final, NoReturn, Protocol
 
+from vmstate_conformance.cases import observed
 from vmstate_conformance.cases.canonical import (
     canonical_document,
     canonical_result,
@@ -76,6 +77,7 @@ def _holds_cases(file: Path, place: Path) -> bool:
 
 def _read_file(file: Path, wanted: Wanted | None) -> Iterator[Case]:
     documents: dict[str, Any] = {}
+    table = observed.rules(file.parent)
     number = 0
     try:
         with file.open("rb") as raw:
@@ -87,7 +89,7 @@ def _read_file(file: Path, wanted: Wanted | None) -> Iterator[Case]:
                             group = Group(parse_json(file, line.decode(), number))
                             yield from group.read(None if wanted is None else wanted.matches)
                     else:
-                        yield from _record(record, documents, f"{file}:{number}", wanted)
+                        yield from _record(record, documents, f"{file}:{number}", wanted, table)
     except OSError as error:
         raise InputError(f"{file}: {error.strerror or error} [unreadable]") from None
     except (EOFError, zlib.error) as error:
@@ -128,7 +130,11 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _record(
-    record: Any, documents: dict[str, Any], source: str, wanted: Wanted | None
+    record: Any,
+    documents: dict[str, Any],
+    source: str,
+    wanted: Wanted | None,
+    table: tuple[observed.Rule, ...],
 ) -> Iterator[Case]:
     if not isinstance(record, dict):
         raise InputError(f"{source}: a case is an object [object]")
@@ -148,7 +154,8 @@ def _record(
         raise InputError(f"{source}: {identity}: tags are a list of strings [tags]")
     request = _request(record, op, identity, documents, source)
     for dialect, result in _expectations(record, op, f"{source}: {identity}"):
-        yield Case(identity, dialect, request, result, tuple(tags), source)
+        about = observed.clauses_of(table, op, frozenset(tags), dialect, result)
+        yield Case(identity, dialect, request, result, tuple(tags), source, clauses=about)
 
 
 class _Raw:
