@@ -8,24 +8,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from loads import AFTER, Sent, load, save, sent, version
+from loads import AFTER, EVEN, Sent, load, save, sent, version
 
 from vmstate.operations import perform
-from vmstate_conformance.strategies import FIELD_KINDS, note_case, streams
+from vmstate_conformance.strategies import note_case, streams
 from vmstate_conformance.strategies.landing import landed
 from vmstate_conformance.strategies.plan import Plan
-
-# Elements of an array that is described in short all have the size of the first, if none of these is in
-# it (arrays of VMS_VSTRUCT are, whatever is inside); and the first run of an ordinary array of pointers claims the length of all.
-EVEN = [
-    kind
-    for kind in FIELD_KINDS
-    if "-member-" not in kind
-    and "-pointers-" not in kind
-    and not (kind.startswith("vstruct") and "-one-" not in kind)
-    and kind not in ("unused", "vbuffer", "bitmap", "qtailq", "qlist", "g-byte-array")
-    and not kind.startswith("gtree")
-]
 
 
 @given(sent())

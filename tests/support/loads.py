@@ -16,11 +16,23 @@ from vmstate.heap import Block, Heap
 from vmstate.load import Loader
 from vmstate.state import Writer
 from vmstate.stream import InputStream
-from vmstate_conformance.strategies import destinations, documents, states, streams
+from vmstate_conformance.strategies import FIELD_KINDS, destinations, documents, states, streams
 from vmstate_conformance.strategies.wire import Wire
 
 #: What follows in a real stream: no subsection's name can reach beyond it.
 AFTER = b"\0" * 260
+
+# Elements of an array that is described in short all have the size of the first, if none of these is in
+# it (arrays of VMS_VSTRUCT are, whatever is inside); and the first run of an ordinary array of pointers claims the length of all.
+EVEN = [
+    kind
+    for kind in FIELD_KINDS
+    if "-member-" not in kind
+    and "-pointers-" not in kind
+    and not (kind.startswith("vstruct") and "-one-" not in kind)
+    and kind not in ("unused", "vbuffer", "bitmap", "qtailq", "qlist", "g-byte-array")
+    and not kind.startswith("gtree")
+]
 
 
 def version(document: Mapping[str, Any]) -> int:

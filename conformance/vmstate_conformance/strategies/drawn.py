@@ -16,7 +16,7 @@ from hypothesis import note, reject
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
 
-from vmstate_conformance.strategies import builder, mutate, odd, skew, values, wire
+from vmstate_conformance.strategies import builder, containing, mutate, odd, skew, values, wire
 from vmstate_conformance.strategies.builder import Scope
 from vmstate_conformance.strategies.casefile import Shown
 from vmstate_conformance.strategies.choices import GENE, Choices
@@ -32,6 +32,7 @@ FIELD_KINDS: Final = (*SHAPE_BY_NAME, *SPECIALS)
 
 _MOST_FIELDS: Final = 255
 _DEEPEST: Final = 16
+_MOST_DEVICES: Final = 64
 #: The most bytes that decide about a document, and about a state: hypothesis gives 8 KiB in all.
 _DOCUMENT_BYTES: Final = 3072
 _STATE_BYTES: Final = 3072
@@ -279,6 +280,34 @@ def migrations(draw: st.DrawFn, old: Mapping[str, Any], new: Mapping[str, Any]) 
         "version_id": older.root.version_id,
         "stream": stream.stream.hex(),
     }
+
+
+@st.composite
+def containers(
+    draw: st.DrawFn,
+    *,
+    max_devices: int = 3,
+    max_fields: int = 5,
+    kinds: Iterable[str] | None = None,
+) -> containing.Container:
+    """Generate whole savevm streams of one to `max_devices` devices that share a document.
+
+    `max_fields` and `kinds` are those of `documents`. `Container.request()` is a load of it.
+    Draws are rejected where the devices cannot be saved.
+    """
+    if not 1 <= max_devices <= _MOST_DEVICES:
+        raise InvalidArgument(f"max_devices={max_devices!r} is not from 1 to {_MOST_DEVICES}")
+    document = draw(documents(max_fields=max_fields, kinds=kinds))
+    made = containing.container(_choices(draw, _STATE_BYTES), document, max_devices)
+    if made is None:
+        reject()
+    return made
+
+
+@st.composite
+def damages(draw: st.DrawFn, container: containing.Container) -> Mutated:
+    """Generate what becomes of a whole stream when one thing goes wrong with its framing."""
+    return Mutated(*containing.damaged(_choices(draw, GENE), container))
 
 
 def _known(names: Iterable[str] | None, table: Mapping[str, Any], word: str) -> Sequence[str]:
