@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 import sys
+import zlib
 from typing import Any, Final, NoReturn
 
 #: The largest file that is read as JSON or as a stream.
 MOST: Final = 64 << 20
+_GZIP: Final = b"\x1f\x8b"
 
 
 class InputError(Exception):
@@ -33,8 +35,13 @@ def read_file(file: str) -> bytes:
 
 
 def read_json(file: str) -> Any:
-    """Read a file that holds one JSON value. Raises `InputError` with line and column."""
+    """Read a file that holds one JSON value, packed by gzip or not.
+
+    Raises `InputError` with line and column.
+    """
     data = read_file(file)
+    if data[:2] == _GZIP:
+        data = _unpacked(file, data)
     try:
         return json.loads(data, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
@@ -45,6 +52,19 @@ def read_json(file: str) -> Any:
     except (RecursionError, ValueError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else error
         raise InputError(f"{file}: {reason}") from None
+
+
+def _unpacked(file: str, data: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        data = unpacker.decompress(data, MOST + 1)
+    except zlib.error as error:
+        raise InputError(f"{file}: no gzip data: {error}") from None
+    if len(data) > MOST:
+        raise InputError(f"{file}: holds more than {MOST >> 20} MiB")
+    if not unpacker.eof:
+        raise InputError(f"{file}: the gzip data ends before its end")
+    return data
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -268,6 +269,10 @@ def test_a_warning_fails_only_when_asked(tmp_path: Path) -> None:
         (b'"\xff', "no UTF-8"),
         (b"[" * 100_000, "nested too deeply"),
         (b"{}", "vmschkmachine"),
+        (gzip.compress(b"{}"), "vmschkmachine"),
+        (gzip.compress(b"{}")[:-3], "ends before its end"),
+        (b"\x1f\x8b\0\0", "no gzip data"),
+        (gzip.compress(bytes(65 << 20)), "more than 64 MiB"),
         (b'{"vmschkmachine": {"Name": "a\\u001b[2J"}, "\\u001b]": 5}', r"\x1b]: an object"),
     ],
 )
