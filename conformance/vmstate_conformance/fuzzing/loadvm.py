@@ -6,6 +6,7 @@ An input is a header of four bytes (selector of the machine, 24 bits; dialect) a
 
 from __future__ import annotations
 
+import random
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
@@ -19,7 +20,7 @@ from vmstate_conformance.cases import Case
 from vmstate_conformance.fuzzing import container, profile
 from vmstate_conformance.fuzzing.catalogue import LIMITS, corpus_cases, selector
 from vmstate_conformance.fuzzing.finding import Finding
-from vmstate_conformance.fuzzing.target import Target
+from vmstate_conformance.fuzzing.target import Native, Target
 
 HEADER: Final = 4
 _DIALECTS: Final = tuple(DIALECTS)
@@ -88,6 +89,28 @@ def tokens() -> Iterator[bytes]:
     yield from (chosen.to_bytes(3, "big") for chosen, _ in _machines())
 
 
+def mutate(data: bytes, size: int, seed: int, native: Native) -> bytes:
+    """Change a stream as `container` does; where there is none, save one of a machine's own."""
+    if len(data) > HEADER and seed % 16:
+        return data[:HEADER] + container.mutate(data[HEADER:], size - HEADER, seed >> 4, native)
+    source = random.Random(seed)  # noqa: S311 - reproducible is what it must be
+    chosen, _ = source.choice(_machines())
+    head = chosen.to_bytes(3, "big") + bytes([source.choice((0, 0, 1, 2))])
+    return (head + _saved(chosen))[:size]
+
+
+@cache
+def _saved(chosen: int) -> bytes:
+    """Give what a machine saves in the state that the corpus has for it."""
+    asked = dict(_machine(chosen.to_bytes(3, "big")))
+    devices = [
+        {"state" if key == "destination" else key: value for key, value in device.items()}
+        for device in asked["devices"]
+    ]
+    saved = perform({**asked, "op": "savevm", "devices": devices}, limits=LIMITS)
+    return bytes.fromhex(saved.get("stream", ""))
+
+
 def case(data: bytes) -> dict[str, Any] | None:
     """Give the request that an input amounts to."""
     if len(data) < HEADER:
@@ -103,4 +126,4 @@ def case(data: bytes) -> dict[str, Any] | None:
     return None
 
 
-TARGET: Final = Target("loadvm", run, seeds, tokens, case, observe, max_len=4096)
+TARGET: Final = Target("loadvm", run, seeds, tokens, case, observe, max_len=4096, mutate=mutate)

@@ -344,6 +344,9 @@ class Walker:
         except StreamFault as fault:
             self.stream.faults.append(fault.within(f"{command.label}: "))
         command.rest = inner.position
+        left_over = inner.end - command.rest
+        if left_over:
+            self._span(f"{command.label}.rest", command.rest, left_over, "trailing")
         command.end = cursor.position = inner.end
 
     def _behind(self, cursor: Cursor) -> None:
