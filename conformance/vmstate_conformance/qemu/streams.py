@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import json
-import re
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from vmstate.whole import read_file
 from vmstate_conformance.qemu import qcow2
 from vmstate_conformance.qemu.lines import LateError
 from vmstate_conformance.qemu.machine import Machine
@@ -18,7 +18,6 @@ from vmstate_conformance.qemu.provision import QemuError
 from vmstate_conformance.qemu.qmp import QmpError
 
 SNAPSHOT: Final = "vmstate"
-_VMDESC: Final = b"\x06"
 
 
 def save(
@@ -82,18 +81,12 @@ def load(
 
 def vmdesc(stream: bytes) -> dict[str, Any] | None:
     """Give the description at a stream's end, None where there is none."""
-    for found in re.finditer(re.escape(_VMDESC) + rb"(....)\{", stream, re.DOTALL):
-        length = int.from_bytes(found[1], "big")
-        text = stream[found.end() - 1 : found.end() - 1 + length]
-        if found.end() - 1 + length > len(stream):
-            continue
-        try:
-            described = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(described, dict) and "devices" in described:
-            return described
-    return None
+    found = read_file(stream, select=lambda _label: False)
+    if found.vmdesc_at < 0:
+        return None
+    start = found.vmdesc_at + 5
+    described: dict[str, Any] = json.loads(stream[start : start + found.vmdesc_length])
+    return described
 
 
 def prepare(
