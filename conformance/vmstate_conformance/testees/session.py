@@ -83,6 +83,11 @@ class _Asked:
         return self.case, self.first
 
 
+def _next(cases: Iterator[Case]) -> _Asked | None:
+    case = next(cases, None)
+    return None if case is None else _Asked(case, case.request)
+
+
 @dataclass(slots=True)
 class Session:
     """Runs cases of one dialect and profile, restarting the testee where it must be.
@@ -100,7 +105,7 @@ class Session:
     _requests: Requests | None = None
     _served: int = 0
     #: What the process was asked before, for those who must see how it came to fail.
-    _history: list[_Asked] = field(default_factory=list)
+    _history: list[dict[str, Any]] = field(default_factory=list)
 
     def run(
         self, cases: Iterable[Case], follow: Follow | None = None
@@ -110,29 +115,33 @@ class Session:
         `follow` may ask for a second request once a result is there; its own result then stands
         in the first under "resave". Raises `TesteeError` where the testee will not start.
         """
-        todo = deque(_Asked(case, case.request) for case in cases)
-        asked = deque[_Asked]()
+        source = iter(cases)
+        again, asked = deque[_Asked](), deque[_Asked]()  # to be asked next; asked and unanswered
         flying, oldest = 0, 0.0
-        while todo or asked:
+        while True:
             try:
                 process = self._process or self._ready()
                 assert self.hello is not None
                 window = self.hello.window
-                while todo and len(asked) < window and flying < _IN_FLIGHT:
-                    each = todo.popleft()
-                    each.size = self._ask(process, each.request, self._served + len(asked))
+                while len(asked) < window and flying < _IN_FLIGHT:
+                    each = again.popleft() if again else _next(source)
+                    if each is None:
+                        break
                     if not asked:
                         oldest = time.monotonic()
                     asked.append(each)
+                    each.size = self._ask(process, each.request, self._served + len(asked) - 1)
                     flying += each.size
+                if not asked:
+                    return
                 if process.queued * 2 >= window:
                     process.flush()  # it works while we grade
                 result = self._answer(process, oldest + self.timing.case)
             except Trouble as trouble:
                 suspect = asked.popleft()
                 alone = not asked and not self._served
-                before = [each.request for each in self._history]
-                todo.extendleft(reversed(asked))
+                before = list(self._history)
+                again.extendleft(reversed(asked))
                 asked.clear()
                 flying = 0
                 self._drop()
@@ -143,13 +152,13 @@ class Session:
             each = asked.popleft()
             flying -= each.size
             self._served += 1
-            self._history.append(each)
+            self._history.append(each.request)
             if not process.lines:
                 oldest = time.monotonic()
             if each.first is None and follow is not None:
                 request = follow(each.case, result)
                 if request is not None:
-                    todo.appendleft(_Asked(each.case, request, result))
+                    again.appendleft(_Asked(each.case, request, result))
                     continue
             yield each.ended(result)
 
@@ -172,7 +181,7 @@ class Session:
             self._drop()
             return again.result()
         self._served += 1
-        self._history.append(suspect)
+        self._history.append(suspect.request)
         result["before"] = before
         result["order-dependent"] = f"{trouble.outcome}: {trouble.detail}"
         if trouble.log:
