@@ -148,3 +148,13 @@ def test_the_corpus_is_there_and_its_ids_are_its_own() -> None:
 
     assert len(found) == len({(case.id, case.dialect) for case in found})
     assert {case.dialect for case in found} >= {"qemu-11.1.3", "qemu-11.1.0"}
+
+
+def test_the_clauses_of_the_corpus_are_those_of_the_specification() -> None:
+    listed = json.loads((corpus_dir() / "clauses.json").read_text())["clauses"]
+    known = {each["id"] for each in listed}
+
+    used = {clause for case in read_cases([corpus_dir()]) for clause in case.clauses}
+
+    assert used <= known
+    assert len(used) > 250
