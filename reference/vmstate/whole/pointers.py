@@ -83,7 +83,7 @@ class Group:
         out: list[Any] = []
         runs = self._runs(reading, reader.deficit)
         outer = reader.path
-        paired = False
+        paired = marked = bare = False
         try:
             for at, (entry, run) in enumerate(runs):
                 if run < 0:
@@ -94,12 +94,16 @@ class Group:
                     paired = self._markers(reader, run, out)
                     # Where a valid marker stands, each element has one, and its own entry.
                     dangling = at + 1 == len(runs) or runs[at + 1][0].node is None
-                    if paired and (dangling or self.auto < 0):
+                    marked = marked or paired
+                    if paired and (dangling or bare or self.auto < 0):
                         raise _bad(reader.position - 1, VALID)
                 elif paired:
                     self._paired(entry.node, reader, out)
                     paired = False
                 else:
+                    bare = True
+                    if marked:
+                        raise _bad(reader.position - 1, NULL)
                     out += decode_run(entry.node, run, reader, len(out))
         except StreamFault as fault:
             fault.partial = out + (fault.partial if isinstance(fault.partial, list) else [])
