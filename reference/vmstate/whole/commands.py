@@ -190,7 +190,7 @@ def _ram_lines(options: argparse.Namespace, walker: Walker) -> Iterator[str]:
                 section.state = None
             for name, path in extractor.names.items():
                 yield f"{printable(name)}: {path}"
-            yield from total.elsewhere()
+            yield from walker.ram.elsewhere()
     except StreamFault as fault:
         raise InputError(f"{options.file}: {fault}") from None
     except OSError as error:

@@ -149,13 +149,19 @@ class Devices:
         first.chosen = {}
         _attempt(plan, section, first)
         landing = self._end(section, end)
-        deficit = landing - section.end if landing >= 0 else 0
+        deficit = landing - section.payload - plan.size if landing >= 0 else 0
         size = max(plan.size, section.end - section.payload, _OPTION * len(first.options), 1)
-        found = 0
-        for flips in _flips(len(first.options), min(_TRIES, _WORK // size)):
+        most, found = min(_TRIES, _WORK // size), 0
+        readings: Iterator[tuple[dict[int, int] | None, int]] = chain(
+            ((dict.fromkeys(one, 1), 0) for one in _flips(len(first.options), most)),
+            # Last, let the bytes say it all: for structs of which only the first was described.
+            ((None, 1), (None, 2)),
+        )
+        for chosen, adaptive in readings:
+            if found and adaptive:
+                break
             reader = self._reader(section, end)
-            reader.chosen = dict.fromkeys(flips, 1)
-            reader.deficit = deficit
+            reader.chosen, reader.adaptive, reader.deficit = chosen, adaptive, deficit
             before = (section.state, section.end)
             if _attempt(plan, section, reader) is None and self.lands(section, section.end, end):
                 found += 1

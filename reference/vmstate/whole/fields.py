@@ -164,7 +164,7 @@ class FlatArray(Array):
     def decode(self, reader: Reader) -> list[Any]:
         """Read all of them."""
         at = reader.position
-        traced = reader.spans is not None or reader.chosen is not None
+        traced = reader.spans is not None or reader.chosen is not None or reader.adaptive > 1
         if traced or not self.size or self.size > reader.end - at:
             return super().decode(reader)
         reader.position = at + self.size

@@ -39,10 +39,12 @@ class Reader:
     `opaque` counts the bytes that stay bytes, `options` the ways in which the bytes may be read
     otherwise than the vmdesc has it (see `pointers`), `spans` the leaves, if traced. `deficit` is by
     how much the vmdesc's own reading falls short of the section's end, `ambiguous` how many arrays
-    can be read in two ways that end at the same place.
+    can be read in two ways that end at the same place. `adaptive` lets the bytes say which elements
+    of an array of pointers are NULL: 1 where the vmdesc has markers, 2 in every array.
     """
 
     __slots__ = (
+        "adaptive",
         "ambiguous",
         "chosen",
         "data",
@@ -63,6 +65,7 @@ class Reader:
         self.opaque: list[tuple[str, int, str]] = []
         self.options: list[int] = []
         self.chosen: dict[int, int] | None = None
+        self.adaptive = 0
         self.deficit = 0
         self.empty = 0
         self.ambiguous = 0
@@ -202,8 +205,12 @@ class ScalarArray:
         self.count: Final = count
         self.size = scalar.size * count
 
-    def decode(self, reader: Reader) -> list[int]:
+    def decode(self, reader: Reader) -> list[Any]:
         """Read them all."""
+        if reader.adaptive > 1:
+            return decode_sparse(self.scalar, self.count, reader)
+        if reader.chosen is not None and self.count > 1 and reader.choose(2):
+            return decode_but_last(self.scalar, self.count, reader)
         at = reader.need(self.size)
         if reader.spans is not None:
             for i in range(self.count):
@@ -257,6 +264,8 @@ class Array:
 
     def decode(self, reader: Reader) -> list[Any]:
         """Read all of them."""
+        if reader.adaptive > 1:
+            return decode_sparse(self.element, self.count, reader)
         if reader.chosen is not None and self.count > 1 and reader.choose(2):
             return decode_but_last(self.element, self.count, reader)
         return decode_run(self.element, self.count, reader)
@@ -287,6 +296,25 @@ def decode_run(element: Node, count: int, reader: Reader, start: int = 0) -> lis
             fault.partial = out if fault.partial is None else [*out, fault.partial]
             raise fault.within(f"[{i}]") from None
     reader.path = outer
+    return out
+
+
+def decode_sparse(element: Node, count: int, reader: Reader) -> list[Any]:
+    """Decode an array in which a byte 0x30 in an element's place is a NULL."""
+    out: list[Any] = []
+    outer = reader.path
+    for i in range(count):
+        if reader.position < reader.end and reader.data[reader.position] == NULL:
+            reader.leaf(reader.need(1), 1, "ptr-marker", f"[{i}]")
+            out.append(None)
+            continue
+        reader.path = f"{outer}[{i}]"
+        out.append(element.decode(reader))
+        reader.path = outer
+        if not element.size:
+            reader.empty += 1
+            if reader.empty > MOST_EMPTY:
+                raise StreamFault("bad-count", reader.position, f"{count} elements of nothing")
     return out
 
 

@@ -15,7 +15,16 @@ from itertools import islice, pairwise
 from typing import Any, Final
 
 from vmstate.whole.errors import StreamFault
-from vmstate.whole.nodes import NULL, Bytes, Node, Reader, decode_run, encode_element, expect_list
+from vmstate.whole.nodes import (
+    NULL,
+    Bytes,
+    Node,
+    Reader,
+    decode_run,
+    decode_sparse,
+    encode_element,
+    expect_list,
+)
 
 VALID: Final = 0x31
 _WHY: Final = "a last object that the vmdesc leaves out"
@@ -79,6 +88,8 @@ class Group:
 
     def decode(self, reader: Reader) -> list[Any]:
         """Read the array as a list, NULL elements as None."""
+        if reader.adaptive:
+            return self._adaptive(reader)
         reading = reader.choose(self._readings()) if self._readings() > 1 else 0
         out: list[Any] = []
         runs = self._runs(reading, reader.deficit)
@@ -111,6 +122,24 @@ class Group:
         finally:
             reader.path = outer
         return out
+
+    def _adaptive(self, reader: Reader) -> list[Any]:
+        """Let the bytes say which elements are NULL: the vmdesc is that of another struct's array."""
+        objects = [entry.node for entry in self.entries if entry.node is not None]
+        if not objects:
+            out: list[Any] = []
+            if self._markers(reader, self.markers, out):
+                raise _bad(reader.position - 1, VALID)
+            return out
+        if self.auto >= 0:
+            return decode_marked(objects[0], self.auto, reader)
+        return decode_sparse(objects[0], self._length(), reader)
+
+    def _length(self) -> int:
+        first = self.entries[0]
+        if first.node is not None and first.count > 1 and self.markers:
+            return first.count
+        return sum(entry.run for entry in self.entries)
 
     def _markers(self, reader: Reader, run: int, out: list[Any]) -> bool:
         """Read `run` markers; whether the last was a valid one, whose object follows."""
@@ -189,6 +218,24 @@ class Group:
                 raise StreamFault("bad-value", 0, f"no layout for an object at [{i}]")
             out.append(VALID)
             encode_element(node, one, i, out)
+
+
+def decode_marked(element: Node, count: int, reader: Reader) -> list[Any]:
+    """Decode an array of AUTO_ALLOC: a marker before each element."""
+    out: list[Any] = []
+    outer = reader.path
+    for i in range(count):
+        at = reader.need(1)
+        reader.leaf(at, 1, "ptr-marker", f"[{i}]")
+        if reader.data[at] == NULL:
+            out.append(None)
+        elif reader.data[at] == VALID:
+            reader.path = f"{outer}[{i}]"
+            out.append(element.decode(reader))
+            reader.path = outer
+        else:
+            raise _bad(at, reader.data[at])
+    return out
 
 
 def _bad(offset: int, byte: int) -> StreamFault:

@@ -60,6 +60,7 @@ class RamReader:
         self.mapped = False  # mapped-ram: the list has headers, and there are no page records
         self.postcopy = False  # POSTCOPY_ADVISE came: the list may have page sizes
         self.flushes = 0
+        self.pages = 0
         self.current = ""
 
     def read(self, cursor: Cursor, path: str) -> list[Record]:
@@ -78,6 +79,16 @@ class RamReader:
         except StreamFault as fault:
             fault.partial = records
             raise
+
+    def elsewhere(self) -> list[str]:
+        """Say where the pages are if they are not in this stream."""
+        if self.pages or self.mapped:
+            return []
+        if self.flushes:
+            return ["the main channel of multifd: the pages are in its other channels"]
+        if self.shared:
+            return ["x-ignore-shared: the pages are in memory that both sides share"]
+        return []
 
     def _record(self, cursor: Cursor, path: str, index: int) -> Record:
         at = cursor.position
@@ -125,6 +136,7 @@ class RamReader:
             says = f"Illegal RAM offset {address:x}"
             detail = f"page {address:#x} of {block.name}, which ends at {block.used_length:#x}"
             raise _fault("ram.bad-offset", at, detail, says)
+        self.pages += 1
         record = Record(op, at, address, self.current, named=named)
         record.data = cursor.position
         if op == "zero":

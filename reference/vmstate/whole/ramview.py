@@ -49,12 +49,5 @@ class RamSummary:
             shown = ", ".join(f"{pages:,} {op}" for op, pages in counts if pages) or "none"
             where = f" at {block.address:#x}" if block.address is not None else ""
             yield f"  {printable(name)}{where}: {block.used_length:#x} bytes, pages: {shown}"
-        yield from self.elsewhere()
-
-    def elsewhere(self) -> Iterator[str]:
-        """Say where the RAM is if it is not in this file."""
-        ram = self.walker.ram
-        if ram.flushes and not self.pages:
-            yield "  a main channel of multifd: the pages are in the other channels, not in this file"
-        elif ram.shared and not self.pages and not ram.mapped:
-            yield "  x-ignore-shared: the pages are in memory that both sides share, not in this file"
+        for note in ram.elsewhere():
+            yield f"  {note}"

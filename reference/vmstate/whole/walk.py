@@ -83,6 +83,7 @@ class Walker:
             fault.partial = None
             stream.faults.append(fault)
         stream.trailing = cursor.position
+        stream.notes.extend(self.ram.elsewhere())
         self._span("$trailing", stream.trailing, stream.size - stream.trailing, "trailing")
 
     def _header(self, cursor: Cursor) -> None:
