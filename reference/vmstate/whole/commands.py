@@ -143,8 +143,7 @@ def _tree_lines(
     devices: list[Section] = []
     found = False
     for item in walker.walk():
-        if isinstance(item, Section) and item.kind == "full":
-            devices.append(item)
+        devices.extend(one for one in _flat(item) if one.kind == "full")
         wanted = select is None or (isinstance(item, Section) and select(item.label))
         found = found or wanted
         if walker.spans is not None:
@@ -156,8 +155,8 @@ def _tree_lines(
             yield json.dumps({"label": item.label, "state": _plain(item)}, indent=1)
         elif wanted:
             yield from item_lines(item, whole=options.full)
-        if isinstance(item, Section):
-            item.state = None
+        for one in _flat(item):
+            one.state = None
     if walker.spans is not None and select is None:
         yield from hex_lines(walker.data, walker.spans)
     if select is None and walker.spans is None and walker.stream.version:

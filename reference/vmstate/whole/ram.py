@@ -88,6 +88,8 @@ class RamReader:
             return ["the main channel of multifd: the pages are in its other channels"]
         if self.shared:
             return ["x-ignore-shared: the pages are in memory that both sides share"]
+        if self.blocks:
+            return ["no pages: they were left out, or went through channels of multifd"]
         return []
 
     def _record(self, cursor: Cursor, path: str, index: int) -> Record:
