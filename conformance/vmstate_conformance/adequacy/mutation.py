@@ -31,6 +31,12 @@ from vmstate_conformance.corpus import corpus_dir
 from vmstate_conformance.mutants import Mutant
 
 MODULES: Final = ("load", "save", "check", "infos_plain", "infos_nested")
+#: The operations that run a module; those not named are run by all.
+_RUN_BY: Final = {
+    "load": {"load", "stream"},
+    "save": {"save", "savevm"},
+    "check": {"check"},
+}
 EXPLAINED: Final = Path(__file__).with_name("survivors.json")
 #: A mutant may ask for a lot of memory.
 _MEMORY: Final = 4 << 30
@@ -44,6 +50,7 @@ _OUTCOMES: Final = {
     "_broken": 1,
     "enter": 0,
     "leaf": 0,
+    "index": 0,
     "too_new": 0,
     "too_old": 0,
 }
@@ -183,12 +190,14 @@ def survivors(
     """Give each mutation with the id of the case that kills it; empty where none does."""
     first = dict(known)
     for module in modules:
+        ops = _RUN_BY.get(module)
+        running = [case for case in cases if ops is None or case.op in ops]
         for target, mutation in mutations(module):
             if mutation.told:
                 yield mutation, "told"
                 continue
             mutant = Mutant(mutation.function, "", module, _change(target, mutation.code))
-            killer = kill(mutant, cases, first.get(mutation.function, ""))
+            killer = kill(mutant, running, first.get(mutation.function, ""))
             if killer is not None:
                 first[mutation.function] = killer.id
             yield mutation, killer.id if killer is not None else ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vmstate_conformance.adequacy.covering import MODULES, Coverage, explained
 from vmstate_conformance.adequacy.killing import Killer
+from vmstate_conformance.adequacy.mutation import explained as survivors
 from vmstate_conformance.cases.layout import replace_file
 from vmstate_conformance.mutants import MUTANTS
 
@@ -23,7 +24,14 @@ def write(
     if not folder.is_dir():
         return []
     file = folder / "adequacy.md"
-    lines = [*_head(covered, killers), *_areas(failed), *_exceptions(), *_mutants(killers)]
+    parts = (
+        _head(covered, killers),
+        _areas(failed),
+        _exceptions(),
+        _survivors(),
+        _mutants(killers),
+    )
+    lines = [line for part in parts for line in part]
     replace_file(file, "\n".join(lines) + "\n")
     return [file]
 
@@ -59,6 +67,19 @@ def _exceptions() -> list[str]:
     for each in explained():
         to = f" → `{each['to']}`" if each.get("to") else ""
         lines.append(f"- `{each['module']}`: `{each['text']}`{to}: {each['why']}")
+    return [*lines, ""]
+
+
+def _survivors() -> list[str]:
+    """What mutmut makes of the reference's code and the corpus does not tell apart."""
+    lines = ["## mutmut's mutants that survive, and why", ""]
+    lines.append(
+        "Measured by `python -m vmstate_conformance.adequacy.mutation`, with mutmut beside."
+    )
+    lines += ["", "| function | from | to | why |", "| --- | --- | --- | --- |"]
+    for (function, old, new), why in survivors().items():
+        cells = [each.replace("|", "\\|").replace("\n", " ⏎ ") for each in (old, new)]
+        lines.append(f"| {function} | `{cells[0]}` | `{cells[1]}` | {why} |")
     return [*lines, ""]
 
 
