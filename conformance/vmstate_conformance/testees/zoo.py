@@ -24,7 +24,7 @@ HELLO: Final[dict[str, Any]] = {
     "profiles": ["compat", "hardened"],
     "descriptions": "dynamic",
     "caps": {
-        "ops": ["check", "save", "load"],
+        "ops": ["check", "save", "load", "stream", "savevm"],
         "hooks": True,
         "vmdesc": True,
         "heap": True,
@@ -32,8 +32,20 @@ HELLO: Final[dict[str, Any]] = {
     },
     "window": 4,
 }
-_GOOD: Final = {"check": "valid", "save": "ok", "load": "accept"}
-_BAD: Final = {"check": "invalid", "save": "error", "load": "reject"}
+_GOOD: Final = {
+    "check": "valid",
+    "save": "ok",
+    "load": "accept",
+    "stream": "accept",
+    "savevm": "ok",
+}
+_BAD: Final = {
+    "check": "invalid",
+    "save": "error",
+    "load": "reject",
+    "stream": "reject",
+    "savevm": "error",
+}
 
 
 def say(value: Any) -> None:
