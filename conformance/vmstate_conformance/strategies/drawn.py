@@ -37,6 +37,8 @@ _MOST_DEVICES: Final = 64
 _DOCUMENT_BYTES: Final = 3072
 _STATE_BYTES: Final = 3072
 _DRAWN: Final = 8
+#: What follows from them: the same bytes times 3, 5, 7, ....
+_FOLLOWING: Final = tuple(bytes(byte * by & 0xFF for byte in range(256)) for by in range(3, 17, 2))
 
 
 class Mutated(NamedTuple):
@@ -81,10 +83,7 @@ def _choices(draw: st.DrawFn, most: int) -> Choices:
         if size <= _DRAWN:
             return draw(_blob(size))
         drawn = draw(_blob(_DRAWN))
-        rest = (
-            byte * (at | 1) & 0xFF for at in range(3, size // _DRAWN * 2 + 1, 2) for byte in drawn
-        )
-        return drawn + bytes(rest)[: size - _DRAWN]
+        return (drawn + b"".join(map(drawn.translate, _FOLLOWING)))[:size]
 
     return Choices(take)
 
