@@ -24,6 +24,8 @@ from vmstate_conformance.strategies import (
     RULES,
     STEPS,
     case_text,
+    containers,
+    damages,
     destinations,
     documents,
     illegal_descriptions,
@@ -35,6 +37,7 @@ from vmstate_conformance.strategies import (
     streams,
     successors,
 )
+from vmstate_conformance.strategies.containing import DAMAGES
 
 AFTER = "00" * 260
 
@@ -107,6 +110,22 @@ def test_a_mutation_has_the_name_that_was_asked_for(data: st.DataObject) -> None
     assert stream.stream.startswith(mutated.stream)
 
 
+@given(st.data())
+def test_a_damaged_container_is_another_one_or_as_long_as_it_was(data: st.DataObject) -> None:
+    whole = data.draw(containers(max_devices=2))
+    damage = data.draw(damages(whole))
+    assert damage.name in DAMAGES
+    assert whole.request(damage.stream)["stream"] == damage.stream.hex()
+    if damage.name == "cut":
+        assert whole.stream.startswith(damage.stream)
+    elif damage.name in ("header", "footer", "flip", "swap"):
+        assert len(damage.stream) == len(whole.stream)
+    elif damage.name == "drop":
+        assert len(damage.stream) < len(whole.stream)
+    else:
+        assert len(damage.stream) > len(whole.stream)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -118,6 +137,7 @@ def test_a_mutation_has_the_name_that_was_asked_for(data: st.DataObject) -> None
         layouts(max_members=0),
         illegal_descriptions(rules=["nonsense"]),
         illegal_descriptions(rules=[]),
+        containers(max_devices=0),
     ],
     ids=str,
 )
