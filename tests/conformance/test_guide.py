@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,15 @@ def test_help_has_examples_on_lines_of_their_own(words: list[str]) -> None:
     assert done.exit_code == 0
     assert "\\b" not in done.output
     assert "\n    " in done.output or "\n  vmstate-conformance" in done.output
+
+
+def test_the_draft_of_a_case_is_taken_in(tmp_path: Path) -> None:
+    text = (DOCS / "adding-cases.md").read_text(encoding="utf-8")
+    (draft,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    file, copy = tmp_path / "draft.json", tmp_path / "corpus"
+    file.write_text(draft)
+    shutil.copytree(corpus_dir(), copy)
+
+    done = command("case", "--corpus", copy, "add", "--no-engine", file)
+
+    assert "1 added, 0 refused" in done.output
