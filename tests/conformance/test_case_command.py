@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from vmstate_conformance.cases import read_cases
 from vmstate_conformance.cases.cli import case
+from vmstate_conformance.corpus import corpus_dir
 
 _spec = importlib.util.spec_from_file_location("groups", Path(__file__).with_name("test_groups.py"))
 assert _spec is not None
@@ -335,3 +337,13 @@ def test_whole_streams_are_cases_of_devices(tmp_path: Path) -> None:
     assert cases["saved"].expect["stream"].startswith("5145564d00000003")
     for profile in ("compat", "hardened"):
         assert not groups.failures(corpus, profile)
+
+
+def test_the_example_of_the_guide_is_a_draft_that_is_taken(tmp_path: Path) -> None:
+    guide = (corpus_dir().parent / "docs/adding-cases.md").read_text()
+    example = json.loads(guide.partition("```json\n")[2].partition("```")[0])
+    shutil.copytree(corpus_dir(), tmp_path / "corpus")
+
+    done = add(tmp_path / "corpus", example)
+
+    assert done.exit_code == 0, done.output
