@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -33,6 +35,16 @@ class StreamFault(Exception):  # noqa: N818 - the fault lies in the file, not in
         """Put `outer` in front of the path, and give the fault back to be raised again."""
         self.path = outer + self.path
         return self
+
+
+@contextmanager
+def saying(says: str) -> Iterator[str]:
+    """Give the faults of a block what QEMU's loader says to them."""
+    try:
+        yield says
+    except StreamFault as fault:
+        fault.says = fault.says or says
+        raise
 
 
 def printable(text: str) -> str:

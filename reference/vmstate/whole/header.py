@@ -11,7 +11,8 @@ from vmstate.whole.errors import StreamFault
 def read_header(cursor: Cursor) -> int:
     """Read the header and give the version. Raises `StreamFault`, and has then moved nothing."""
     if cursor.end < 4:
-        says = "Not a migration stream, magic: 0 != 5145564d"
+        magic = int.from_bytes(bytes(cursor.data[: cursor.end]).ljust(4, b"\0"), "big")
+        says = f"Not a migration stream, magic: {magic:x} != 5145564d"
         raise StreamFault("bad-magic", 0, f"a file of {cursor.end} bytes", says=says)
     magic = cursor.u32("the magic")
     if magic != wire.MAGIC:
@@ -19,7 +20,8 @@ def read_header(cursor: Cursor) -> int:
         raise _no_stream(magic)
     try:
         version = cursor.u32("the version of the file")
-    except StreamFault:
+    except StreamFault as fault:
+        fault.says = "Unsupported migration stream version, file version 0 != 3"
         cursor.position = 0
         raise
     if version != wire.VERSION:

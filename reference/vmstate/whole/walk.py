@@ -10,11 +10,12 @@ from vmstate.whole import configuration, handlers, wire
 from vmstate.whole.cursor import Cursor
 from vmstate.whole.delimit import Delimiter
 from vmstate.whole.devices import Devices
-from vmstate.whole.errors import StreamFault
+from vmstate.whole.errors import StreamFault, saying
 from vmstate.whole.handlers import HANDLERS
 from vmstate.whole.header import read_header
 from vmstate.whole.model import Command, End, Item, Section, Stream
 from vmstate.whole.nodes import Span
+from vmstate.whole.payloads import complaint
 from vmstate.whole.ram import RamReader, Window
 from vmstate.whole.vmdesc import Vmdesc, locate
 
@@ -95,7 +96,7 @@ class Walker:
         at = cursor.position
         kind = self.data[at] if at < cursor.end else wire.EOF
         if kind != wire.CONFIGURATION:
-            if not self.delimiter.begins(at, cursor.end):
+            if at >= cursor.end or not self.delimiter.begins(at, cursor.end):
                 says = f"Configuration section missing, {kind:x} != 7"
                 raise StreamFault("bad-configuration", at, f"{kind:#04x} is no section", says=says)
             self.stream.notes.append("no configuration section: send-configuration was off")
@@ -169,14 +170,15 @@ class Walker:
     def _begin(self, cursor: Cursor, at: int, kind: int) -> Section:
         section_id = cursor.u32("a section id")
         name_at = cursor.position
-        idstr = cursor.counted("the name of a section")
-        if not idstr:
-            says = f"Unable to read ID string for section {section_id}"
-            raise StreamFault("unknown-section", name_at, "a section without a name", says=says)
+        with saying(f"Unable to read ID string for section {section_id}") as says:
+            idstr = cursor.counted("the name of a section")
+            if not idstr:
+                raise StreamFault("unknown-section", name_at, "a section without a name", says=says)
         behind = cursor.position
         section = Section(wire.KINDS[kind], at, section_id, idstr=idstr)
-        section.instance_id = cursor.u32("an instance id")
-        section.version_id = cursor.u32("a version id")
+        with saying("Failed to read instance/version ID: -5"):
+            section.instance_id = cursor.u32("an instance id")
+            section.version_id = cursor.u32("a version id")
         section.payload = cursor.position
         label = f"{idstr}#{section.instance_id}"
         if section.kind == "start":
@@ -196,7 +198,8 @@ class Walker:
         return section
 
     def _continue(self, cursor: Cursor, at: int, kind: int) -> Section:
-        section_id = cursor.u32("a section id")
+        with saying("Failed to read section ID: -5"):
+            section_id = cursor.u32("a section id")
         first = self.started.get(section_id)
         if first is None:
             signed = section_id - ((section_id & 1 << 31) << 1)
@@ -302,8 +305,9 @@ class Walker:
             )
 
     def _command(self, cursor: Cursor, at: int, depth: int) -> Command:
-        number = cursor.u16("a command")
-        length = cursor.u16("the length of a command")
+        with saying("Failed to load VM process command: stream error: -5"):
+            number = cursor.u16("a command")
+            length = cursor.u16("the length of a command")
         name, wanted = wire.COMMANDS.get(number, (f"command {number}", None))
         label = f"$command[{self._commands}]"
         self._commands += 1
@@ -324,6 +328,9 @@ class Walker:
         elif wanted is not None and wanted != length:
             says = f"{name} received with bad length - expecting {wanted}, got {length}"
             rule, detail = "bad-command", f"{length} bytes for {name}, which has {wanted}"
+        else:
+            says = complaint(number, bytes(self.data[start : start + length]))
+            rule, detail = "bad-command", f"a wrong payload of {name}"
         if says:
             self.stream.faults.append(StreamFault(rule, at + 1, detail, path=label, says=says))
         elif number == wire.CMD_PACKAGED:
