@@ -369,3 +369,24 @@ def test_a_testee_that_grows_too_large_is_ended(tmp_path: Path) -> None:
     done = run("--testee", testee, "--memory-limit", "150", "--timeout-factor", "5", places=place)
 
     assert "outcome: resource" in done.output
+
+
+def test_files_that_cannot_be_written_are_one_line_and_a_cache_is_not_needed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = corpus(tmp_path / "c")
+    for words in (
+        ["--results", "/dev/full"],
+        ["--junit", "/dev/full"],
+        ["--html", "/dev/full"],
+        ["--replay", "/dev/null/x"],
+    ):
+        done = run("--testee", zoo("reject-all"), *words, places=place)
+        assert done.exit_code == 2, words
+        assert words[1] in done.output.splitlines()[-1]
+
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    done = run("--testee", zoo("reject-all"), places=place)
+    assert done.exit_code == 1
+    assert "alone: " in done.output
+    assert "replay: " not in done.output

@@ -19,10 +19,18 @@ from vmstate_conformance.testees.wire import Requests
 class Replay:
     """Writes replay files into `folder`, which is made when it is needed."""
 
-    def __init__(self, folder: Path, command: Sequence[str], alone: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, command: Sequence[str], alone: Sequence[str], *, needed: bool = True
+    ) -> None:
+        """Where the folder is not `needed` and cannot be written, there are no files."""
+        self._needed = needed
         self._folder = folder
         self._command = command
         self._alone = alone
+
+    def alone(self, case: Case) -> str:
+        """Give the command that runs one case through the runner."""
+        return shlex.join([*self._alone, "--dialect", case.dialect, "-k", f"={case.id}"])
 
     def of(
         self,
@@ -45,14 +53,16 @@ class Replay:
             json.dumps(configuration(case.dialect, profile)),
             *(requests.line(at, request).decode() for at, request in enumerate(asked)),
         ]
+        alone = self.alone(case)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         except OSError as error:
-            raise InputError(f"{file}: {error.strerror or error} [unwritable]") from None
-        alone = [*self._alone, "--dialect", case.dialect, "-k", f"={case.id}"]
+            if self._needed:
+                raise InputError(f"{file}: {error.strerror or error} [unwritable]") from None
+            return {"alone": alone}
         return {
-            "alone": shlex.join(alone),
+            "alone": alone,
             "replay": f"{shlex.join(self._command)} < {shlex.quote(str(file))}",
         }
 

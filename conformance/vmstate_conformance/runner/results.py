@@ -102,6 +102,7 @@ class ResultLog:
         except OSError as error:
             raise InputError(f"{file}: {error.strerror or error} [unwritable]") from None
         self._help = help_
+        self._file = file
         self.tally = Tally()
         self.header = {"m": "header", "schema": SCHEMA, "suite": __version__, **header}
         self.footer: dict[str, Any] | None = None
@@ -115,8 +116,13 @@ class ResultLog:
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
         """Close; the footer is there where all went well."""
-        if self._out is not None:
+        if self._out is None:
+            return
+        try:
             self._out.close()
+        except OSError as error:
+            if kind is None:
+                raise self._unwritable(error) from None
 
     def add(self, row: Row) -> list[str]:
         """Write the lines of one row, and give them."""
@@ -124,7 +130,7 @@ class ResultLog:
         self.tally.add(row, area)
         lines = lines_of(row, area, self._help)
         if self._out is not None:
-            self._out.write("".join(lines))
+            self._write("".join(lines))
         return lines
 
     def end(self, **more: Any) -> dict[str, Any]:
@@ -134,8 +140,15 @@ class ResultLog:
         return self.footer
 
     def _write(self, text: str) -> None:
-        if self._out is not None:
+        if self._out is None:
+            return
+        try:
             self._out.write(text)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError(f"{self._file}: {error.strerror or error} [unwritable]")
 
 
 def _rank(entry: tuple[str, Any]) -> tuple[int, str]:
