@@ -43,3 +43,10 @@ def test_what_glib_allocates_for_a_byte_array_is_not_counted(before: str, sent: 
     result = load("gbytearray", {"info": "g_byte_array", "size": 16}, before, stream)
     assert result["state"] == {"p": sent, "n": "0", "k": "7"}
     assert result["heap"] == {"allocated": 0, "leaked": 0}
+
+
+@pytest.mark.parametrize("before", ["", "0102"])
+def test_a_byte_array_that_is_lost_is_one_block(before: str) -> None:
+    result = load("gbytearray", {"info": "uint64", "size": 8}, before, "0000000000000000" + "0700")
+    assert result["state"]["p"] is None
+    assert result["heap"]["leaked"] == 1

@@ -216,6 +216,7 @@ _TOGGLED: Final = (
     "VMS_MULTIPLY_ELEMENTS",
     *VARRAYS,
 )
+_OPAQUE: Final = frozenset({"g_byte_array", "gtree"})
 _NUMBERS: Final = (0, 1, 2, 4, 8, 3, 16, 255)
 _VERSIONS: Final = (0, 1, 2, 3, -1, 255, 0x7FFF_FFFF)
 
@@ -239,6 +240,9 @@ def odd(choices: Choices, document: Document) -> Document:
 
 def _field(choices: Choices, field: dict[str, Any]) -> None:
     what = choices.below(8)
+    if field.get("info") in _OPAQUE:
+        # What lies behind such a member is not the description's to say.
+        what = 3
     if what < 3:
         flags, flag = field.get("flags", []), choices.pick(_TOGGLED)
         field["flags"] = (
