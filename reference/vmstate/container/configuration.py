@@ -113,7 +113,7 @@ class ConfigurationLoader(Loader):
 
 
 def load_configuration(stream: InputStream, heap: Heap, dialect: Dialect, machine: Machine) -> None:
-    """Load what stands behind the type byte. Raises `Reject` and `Abort`. [CONF-LOAD-1]"""
+    """Load what stands behind the type byte. Raises `Reject` and `Abort`. [CONF-LOAD-1] [CONF-LENGTH-1]"""
     loader = ConfigurationLoader(stream, heap, dialect, machine)
     before = set(heap.blocks())
     state = heap.allocate(_SIZE, "configuration", "struct")

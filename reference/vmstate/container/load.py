@@ -202,6 +202,7 @@ class ContainerLoader:
         self._footer(stream, device)
 
     def _load(self, stream: InputStream, device: Device) -> None:
+        """Load a section's payload, as often and under whatever type it comes. [CONT-SECTION-7]"""
         loader = Loader(stream, self.heap, self.dialect, self.trace)
         loader.steps = self.steps
         self.trace.enter(device.idstr)

@@ -53,7 +53,11 @@ class ContainerSaver:
         self.vmdesc: Final = JSONWriter(stream.limit)
 
     def save(self) -> None:
-        """Save everything from the magic to the vmdesc. [CONT-LAYOUT-1]"""
+        """Save everything from the magic to the vmdesc, in the order of the list. [CONT-LAYOUT-1]
+
+        The list is in the order of priorities [CONT-LAYOUT-2]; without the command it is what a
+        snapshot holds [CONT-SNAPSHOT-1].
+        """
         blocked(self.devices)
         stream, machine = self.stream, self.machine
         stream.put_number(MAGIC, 4)

@@ -43,7 +43,7 @@ class Devices:
         self._plans: dict[int, tuple[Fields, dict[str, Any]]] = {}
 
     def describe(self, section: Section) -> dict[str, Any]:
-        """Give the item of the vmdesc's devices that describes the section, {} if none does."""
+        """Give the item of the vmdesc's devices that describes the section, {} if none. [CONT-VMDESC-3]"""
         if self.vmdesc is None:
             return {}
         key = (section.idstr, section.instance_id)

@@ -75,6 +75,7 @@ _BITS: Final = 0x40
 
 
 def _read_bitmap(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
+    """By clause [RAM-BITMAP-1]."""
     outer = trace.path
     while True:
         trace.path = f"{outer}[{len(pieces)}]"
@@ -136,6 +137,7 @@ _DONE: Final = 0x08
 
 
 def _read_attributes(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
+    """By clauses [RAM-SKEYS-1] and [RAM-STATTRIB-1]."""
     outer = trace.path
     while True:
         trace.path = f"{outer}[{len(pieces)}]"
@@ -170,6 +172,7 @@ _NO_TABLE: Final = 0xFFFFFFFF
 
 
 def _read_htab(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
+    """By clause [RAM-HTAB-1]."""
     outer = trace.path
     trace.path = f"{outer}[0]"
     trace.leaf("header", cursor.position, 4, "uint32")

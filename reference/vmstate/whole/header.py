@@ -36,6 +36,7 @@ def read_header(cursor: Cursor) -> int:
 def _no_stream(magic: int) -> StreamFault:
     says = f"Not a migration stream, magic: {magic:x} != 5145564d"
     if magic == wire.MULTIFD_MAGIC:
+        # By clause [RAM-MULTIFD-1]
         detail = "a channel of multifd: its pages belong to a main channel, which is another file"
         return StreamFault("multifd-channel", 0, detail, says=says)
     return StreamFault("bad-magic", 0, f"the magic is {magic:#010x}, not 0x5145564d", says=says)

@@ -17,7 +17,7 @@ _PAGE: Final = 4096
 def read(
     cursor: Cursor, block: Block, base: int, path: str, span: Callable[[str, int, int, str], None]
 ) -> None:
-    """Read the header of a block and step over its pages. Raises `StreamFault`.
+    """Read the header of a block and step over its pages. Raises `StreamFault`. [RAM-MAPPED-1]
 
     Its offsets count from `base` bytes before the data; those of `Block.mapped` do not.
     """

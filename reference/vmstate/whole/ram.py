@@ -64,7 +64,7 @@ class RamReader:
         self.current = ""
 
     def read(self, cursor: Cursor, path: str) -> list[Record]:
-        """Read up to and with EOS. Raises `StreamFault`; `partial` has the records before it."""
+        """Read up to and with EOS. Raises `StreamFault`; `partial` has the records before. [RAM-EOS-1]"""
         records: list[Record] = []
         try:
             while True:
@@ -93,6 +93,7 @@ class RamReader:
         return []
 
     def _record(self, cursor: Cursor, path: str, index: int) -> Record:
+        """Read a word and what follows it. [RAM-WORD-1] [RAM-WORD-2]"""
         at = cursor.position
         word = cursor.u64("a word of ram")
         flags = word & (self.page_size - 1)
@@ -122,6 +123,7 @@ class RamReader:
         raise _fault("ram.bad-flags", at, f"unknown flags {flags:#x}", says)
 
     def _page(self, cursor: Cursor, at: int, address: int, flags: int, path: str) -> Record:
+        """Read a page of any kind. [RAM-BLOCK-1] [RAM-PAGE-1] [RAM-ZERO-1] [RAM-SIZE-2]"""
         named = not flags & wire.RAM_CONTINUE
         if named:
             self.current = self._name(cursor, path)
@@ -179,7 +181,7 @@ class RamReader:
         return name
 
     def _mem_size(self, cursor: Cursor, record: Record, path: str) -> None:
-        """Read the list of blocks, whose lengths add up to the total in the word."""
+        """Read the list of blocks, whose lengths add up to the total in the word. [RAM-SIZE-1]"""
         left = record.address & ~wire.RAM_CONTINUE
         while left:
             at = cursor.position

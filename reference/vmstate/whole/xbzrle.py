@@ -9,7 +9,7 @@ from vmstate.whole.errors import StreamFault
 
 
 def runs(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:
-    """Give the runs of new bytes: how many old ones to keep before them, and the bytes.
+    """Give the runs of new bytes: how many old ones to keep before them, and they. [RAM-XBZRLE-1]
 
     `offset` is where the data is in the file. Raises `StreamFault`.
     """
