@@ -35,7 +35,7 @@ def has(release: str, recipe: str, arch: str) -> bool:
     if release == RELEASE:
         return True
     absent = _ABSENT[release] | _ABSENT_BOTH
-    # NVMe could not be migrated before 11.1; TPM wants a helper of the same release.
+    # NVMe could not be migrated before 11.1; a TPM is not provisioned for them.
     return arch == "x86_64" and recipe not in absent and not recipe.startswith(("nvme", "tpm"))
 
 

@@ -36,7 +36,7 @@ def save(
     prepare(machine, capabilities, parameters)
     if meanwhile is None:
         machine.qmp.execute("stop")
-    # QEMU before 8.2 cannot write a file by itself, and is done before its helper is.
+    # QEMU before 8.2 cannot write a file by itself, and is done before `cat` is.
     part = path.with_suffix(".part")
     direct = tuple(int(number) for number in machine.version.split(".")) >= (8, 2)
     command = shlex.join(["mv", str(part), str(path)])
