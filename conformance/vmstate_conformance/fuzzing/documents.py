@@ -107,6 +107,7 @@ def seeds() -> Iterator[bytes]:
     given = [{"m": "hello", "protocol": [1]}, {"m": "config", "dialect": "rfc"}, {"m": "bye"}]
     for message in given:
         yield b"\1" + json.dumps(message).encode()
+    yield from (b"\0" + json.dumps(asked).encode() for asked in _savevms())
     for at, case in enumerate(corpus_cases()):
         text = json.dumps(case.request, separators=(",", ":")).encode()
         if len(text) < TARGET.max_len and (at % 5 == 0 or case.op in ("stream", "savevm")):
@@ -115,6 +116,23 @@ def seeds() -> Iterator[bytes]:
             record = {"id": case.id, **case.request}
             record |= {"dialect": case.dialect, "observed": case.expect, "tags": list(case.tags)}
             yield b"\2" + json.dumps(record).encode()
+
+
+def _savevms() -> Iterator[dict[str, Any]]:
+    """Give saves of whole machines whose configuration says much, with and without a vmdesc."""
+    document: dict[str, Any] = {
+        "structs": {"S": {"size": 1, "members": []}},
+        "descriptions": {"d": {"struct": "S"}},
+        "root": "d",
+    }
+    device = {"idstr": "d", "state": {}}
+    capabilities = ["mapped-ram", "postcopy-ram", "x-ignore-shared"]
+    for count in range(4):
+        for vmdesc in (True, False):
+            machine: dict[str, Any] = {"name": "none", "capabilities": capabilities[:count]}
+            machine["vmdesc"] = vmdesc
+            machine |= {"page_bits": 13, "uuid": "00" * 16}
+            yield {"op": "savevm", "document": document, "devices": [device], "machine": machine}
 
 
 _HOSTILE: Final[tuple[Any, ...]] = (

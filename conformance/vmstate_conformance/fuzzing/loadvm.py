@@ -17,7 +17,7 @@ from vmstate.document import Document
 from vmstate.errors import CaseError
 from vmstate.operations import perform
 from vmstate_conformance.cases import Case
-from vmstate_conformance.fuzzing import container, profile
+from vmstate_conformance.fuzzing import container, profile, streams
 from vmstate_conformance.fuzzing.catalogue import LIMITS, corpus_cases, selector
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.target import Native, Target
@@ -81,6 +81,16 @@ def seeds() -> Iterator[bytes]:
             asked = {key: value for key, value in case.request.items() if key != "stream"}
             head = selector(asked).to_bytes(3, "big") + bytes([_DIALECTS.index(case.dialect)])
             yield head + bytes.fromhex(case.request["stream"])
+    yield from spoken()
+
+
+def spoken() -> Iterator[bytes]:
+    """Give commands to the first machine that asks for nothing special."""
+    chosen = next(
+        (chosen for chosen, asked in _machines() if asked.get("machine", "none") == "none"), 0
+    )
+    head = chosen.to_bytes(3, "big") + b"\0" + streams.HEADER + streams.configuration()
+    yield from (head + commands + b"\0" for commands in streams.conversations())
 
 
 def tokens() -> Iterator[bytes]:

@@ -122,6 +122,29 @@ def streams() -> Iterator[bytes]:
         yield whole(before + one, text)
 
 
+def conversations() -> Iterator[bytes]:
+    """Give sections that are commands alone, in the order in which postcopy has them, and nearly so."""
+    advised = command(wire.CMD_POSTCOPY_ADVISE)
+    name, span = counted("pc.ram"), bytes(16)
+    for discard in (
+        b"\0" + name + b"\0" + span,
+        b"\0" + name + b"\0" + span + b"\0",
+        b"\0" + name + b"\1" + span,
+        b"\0" + b"\0" + b"\0" + span + b"\0",
+        b"\1" + name + b"\0" + span,
+        b"\0" + counted("x" * 17) + b"\0",
+    ):
+        yield advised + command(wire.CMD_POSTCOPY_RAM_DISCARD, discard)
+    yield advised + command(4) + command(5)
+    yield advised + command(4) + command(9)
+    yield command(1) + command(1) + command(2, b"\0\0\0\1")
+    yield command(wire.CMD_RECV_BITMAP, counted("pc.ram"))
+    # Packages inside each other, a few more than anybody follows: each takes its length and its bytes
+    # from the outermost stream.
+    package = command(wire.CMD_PACKAGED, bytes(4))[:-4]
+    yield package + (len(package).to_bytes(4, "big") + package) * 70
+
+
 def record(source: random.Random) -> bytes:
     """Give a section, a command or a package, sound or nearly so."""
     number = source.choice((0, 1, 1, 2, 258))

@@ -363,11 +363,14 @@ def _accounted(vmsd: dict[str, Any]) -> int | None:
 
 
 def seeds() -> Iterator[bytes]:
-    """Give a few dozen inputs: documents of every size, plain and mutated, and some odd ones."""
+    """Give some hundred inputs: documents of every size, plain and mutated, and odd ones."""
     for at in range(96):
         document_, state_ = bytes(_spread(at, at % 9)), bytes(_spread(at + 7, at % 5))
         how = (at & 1) | (ANY | at * 4 & 0x3C if at % 3 == 0 else 0)
         yield Parts(document_, state_, how, bytes(_spread(at + 3, at % 3))).join()
+    for at in range(800):
+        made = fresh(random.Random(at), Parts(b"", b"", 0, b""), 15)  # noqa: S311 - reproducible
+        yield made.join()
 
 
 def _spread(start: int, genes: int) -> Iterator[int]:
