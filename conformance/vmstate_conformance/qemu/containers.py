@@ -39,6 +39,14 @@ _CLASSES: Final = (
     (r"^(MIG_CMD |CMD_|RAM postcopy|Failed to discard)|received with bad length", "bad-command"),
     (r"^(invalid payload|failed to read block|block ')", "bad-command"),
 )
+#: Bytes that may be what tells QEMU's own machine from the request's: its first handler is `timer`, and
+#: what it sends back goes where the stream comes from.
+_TELLING: Final = (
+    (re.compile(rb"[\x02\x03]\0\0\0\0"), "a machine without handlers of its own"),
+    (re.compile(rb"\x08\0\x02\0\x04"), "a way back"),
+)
+#: What is printed where the error is the same for several causes.
+_PRINTED: Final = ((b"Mismatched section id in footer", "footer-mismatch"),)
 _DEVICE: Final = re.compile(
     r"^error while loading state for instance 0x[0-9a-f]+ of device '.*?': "
 )
@@ -67,7 +75,10 @@ class ContainerQuestion(Question):
             or device.unmigratable
             for device in self.devices
         )
-        return "devices" if odd or not 0 < len(self.devices) <= _MOST else ""
+        if odd or not 0 < len(self.devices) <= _MOST:
+            return "devices"
+        wire = hexadecimal(self._request.get("stream", ""), "stream")
+        return next((needs for telling, needs in _TELLING if telling.search(wire)), "")
 
     def lines(self) -> Iterator[str]:
         """Give all lines, `run` last."""
@@ -102,7 +113,9 @@ class ContainerAnswer(Answer):
         if found["verdict"] == "reject":
             inner = _DEVICE.sub("", found["message"])
             known = (name for pattern, name in _CLASSES if re.search(pattern, inner))
-            found["error"] = next(known, error_class(inner))
+            printed = bytes.fromhex(self._found.get("printed", ["-"])[0].replace("-", ""))
+            told = (name for text, name in _PRINTED if text in printed)
+            found["error"] = next(told, None) or next(known, error_class(inner))
         return found
 
     def _loaded(self, consumed: int, stream_error: int) -> dict[str, Any]:

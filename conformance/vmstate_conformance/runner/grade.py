@@ -235,6 +235,8 @@ def _facet(
         case "heap":
             if hello is not None and not hello.heap:
                 return FacetGrade(name, "unsupported", needs="heap")
+            if case.op == "stream" and "heap" not in result:
+                return FacetGrade(name, "unsupported", needs="heap of a whole stream")
             found = of_heap(want["heap"], result.get("heap"))
         case "vmdesc":
             if hello is not None and not hello.vmdesc:

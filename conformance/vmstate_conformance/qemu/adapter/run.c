@@ -361,6 +361,15 @@ static void device_line(Words *words)
     devices[n_devices++].alias = (int)next_number(words);
 }
 
+/* What QEMU prints while it loads tells causes apart that it has one error for. */
+static void put_printed(int fd)
+{
+    static char printed[1 << 14];
+    ssize_t size = pread(fd, printed, sizeof printed, 0);
+    put_hex("printed", printed, size > 0 ? (size_t)size : 0);
+    close(fd);
+}
+
 /* Register the devices, and load a whole stream into them. */
 static void stream(const uint8_t *bytes, size_t size)
 {
@@ -376,17 +385,22 @@ static void stream(const uint8_t *bytes, size_t size)
         engine.enroll(NULL, devices[i].instance, vmsd, devices[i].root, devices[i].alias,
                       vmsd->minimum_version_id, &error);
     }
+    int printed = file_of(NULL, 0), usual = dup(2);
+    dup2(printed, 2);
     blocks_watch(true);
     bool good = engine.loadvm(file, &error) >= 0;
     blocks_watch(false);
     alarm(0);
     running = false;
+    dup2(usual, 2);
+    close(usual);
     int stream_error = engine.error(file);
     size_t left = 0, part;
     while ((part = engine.get(file, rest, sizeof rest))) {
         left += part;
     }
     put_result(good, stream_error, (size_t)lseek(fd, 0, SEEK_CUR) - left, error);
+    put_printed(printed);
     put_memory();
     close(fd);
 }
