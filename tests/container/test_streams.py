@@ -73,13 +73,16 @@ def test_qemu_asked_by_the_adapter_says_the_same() -> None:
         return text
 
     engine = Engine(find(None))
-    wrong = {}
+    wrong, untold = {}, set()
     for name, case in CASES.items():
-        if name in {"part 0 first", "rp ping", "a count of capabilities without names"}:
-            continue  # the first handler is QEMU's own; the answer goes into the same file; 16 GiB
+        if name == "a count of capabilities without names":
+            continue  # 16 GiB
         request = {"op": "stream", "document": DOCUMENT, "devices": DEVICES}
         request = json.loads(ours(json.dumps({**request, "stream": case["stream"]})))
         mine, its = perform(request), engine.ask(request)
+        if its["verdict"] == "unsupported":
+            untold.add(name)
+            continue
         states = [[device["state"] for device in side["devices"]] for side in (mine, its)]
         keys = ("verdict", "message", "consumed", "stream_error")
         if [mine.get(key) for key in keys] != [its.get(key) for key in keys] or states[0] != states[
@@ -88,6 +91,7 @@ def test_qemu_asked_by_the_adapter_says_the_same() -> None:
             wrong[name] = (mine, its)
     engine.close()
     assert wrong == {}
+    assert untold == {"part 0 first", "rp ping"}
 
 
 def test_footers_can_be_off() -> None:

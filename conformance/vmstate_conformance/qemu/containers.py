@@ -14,6 +14,7 @@ from typing import Any, Final
 from vmstate.container.model import Device, Machine
 from vmstate.container.operations import read_devices, read_machine
 from vmstate.layout import StructRef
+from vmstate.operations import perform
 from vmstate.state import Reader
 from vmstate.values import hexadecimal
 from vmstate_conformance.qemu.translate import Answer, Question, error_class
@@ -39,12 +40,10 @@ _CLASSES: Final = (
     (r"^(MIG_CMD |CMD_|RAM postcopy|Failed to discard)|received with bad length", "bad-command"),
     (r"^(invalid payload|failed to read block|block ')", "bad-command"),
 )
-#: Bytes that may be what tells QEMU's own machine from the request's: its first handler is `timer`, and
-#: what it sends back goes where the stream comes from.
-_TELLING: Final = (
-    (re.compile(rb"[\x02\x03]\0\0\0\0"), "a machine without handlers of its own"),
-    (re.compile(rb"\x08\0\x02\0\x04"), "a way back"),
-)
+#: A way back is opened, and a PING asks for an answer, which would go where the stream comes from.
+_ASKS_BACK: Final = re.compile(rb"\x08\0\x01\0\0.*\x08\0\x02\0\x04", re.DOTALL)
+#: QEMU's first handler, as far as its version goes.
+_TIMER: Final = {"struct": "timer", "version_id": 2, "minimum_version_id": 2}
 #: What is printed where the error is the same for several causes.
 _PRINTED: Final = ((b"Mismatched section id in footer", "footer-mismatch"),)
 _DEVICE: Final = re.compile(
@@ -77,8 +76,27 @@ class ContainerQuestion(Question):
         )
         if odd or not 0 < len(self.devices) <= _MOST:
             return "devices"
-        wire = hexadecimal(self._request.get("stream", ""), "stream")
-        return next((needs for telling, needs in _TELLING if telling.search(wire)), "")
+        if _ASKS_BACK.search(hexadecimal(self._request.get("stream", ""), "stream")):
+            return "a way back"
+        return "a machine without handlers of its own" if self._first_counts() else ""
+
+    def _first_counts(self) -> bool:
+        """Whether it makes a difference who is registered first."""
+        document = self._request["document"]
+        if "timer" in document["descriptions"] or "timer" in document["structs"]:
+            return True
+        timer = {"idstr": "timer", "instance_id": 0, "description": "timer", "destination": {}}
+        more = {
+            **self._request,
+            "document": {
+                **document,
+                "structs": {**document["structs"], "timer": {"size": 0, "members": []}},
+                "descriptions": {**document["descriptions"], "timer": _TIMER},
+            },
+            "devices": [timer, *self._request["devices"]],
+        }
+        answers = [perform(_asked(request)) for request in (self._request, more)]
+        return answers[0].get("message") != answers[1].get("message")
 
     def lines(self) -> Iterator[str]:
         """Give all lines, `run` last."""
@@ -91,6 +109,11 @@ class ContainerQuestion(Question):
             yield f"device {vmsd} {at[device.opaque]} {device.instance_id} {device.alias_id}"
         stream = hexadecimal(self._request.get("stream", ""), "stream").hex() or "-"
         yield f"run stream 0 0 {self._numbers[id(self.devices[0].vmsd)]} 0 {stream}"
+
+
+def _asked(message: Mapping[str, Any]) -> dict[str, Any]:
+    keys = ("op", "document", "devices", "machine", "stream")
+    return {key: message[key] for key in keys if key in message}
 
 
 class ContainerAnswer(Answer):
