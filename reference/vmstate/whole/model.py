@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from vmstate.whole.errors import StreamFault
@@ -50,7 +50,7 @@ class Record:
         self.count = 1
         self.size = 8
         self.data = 0
-        self.blocks: list[Block] = []
+        self.blocks: Sequence[Block] = ()
 
 
 class Section:

@@ -21,7 +21,7 @@ _WINDOW: Final = 4096
 _PAGES: Final = 1 << 20
 _KNOWN: Final = {wire.RAM_ZERO: "zero", wire.RAM_PAGE: "page", wire.RAM_XBZRLE: "xbzrle"}
 #: Records of one section that are kept apart; a run of pages is one.
-_MOST_RECORDS: Final = 1 << 22
+_MOST_RECORDS: Final = 1 << 21
 #: An upper bound on blocks, well above what a machine has; each takes at least ten bytes anyway.
 _MOST_BLOCKS: Final = 1 << 16
 
@@ -183,9 +183,11 @@ class RamReader:
     def _mem_size(self, cursor: Cursor, record: Record, path: str) -> None:
         """Read the list of blocks, whose lengths add up to the total in the word. [RAM-SIZE-1]"""
         left = record.address & ~wire.RAM_CONTINUE
+        blocks: list[Block] = []
+        record.blocks = blocks
         while left:
             at = cursor.position
-            where = f"{path}.blocks[{len(record.blocks)}]"
+            where = f"{path}.blocks[{len(blocks)}]"
             name = self._name(cursor, where)
             if not name:
                 raise _fault("ram.mem-size", at, f"a block without a name, {left:#x} bytes to go")
@@ -199,11 +201,11 @@ class RamReader:
                 self._span(where + ".address", cursor.position - 8, 8, "uint64")
             if self.mapped:
                 mapped.read(cursor, block, self.base, where, self._span)
-            if not 0 < block.used_length <= left or len(record.blocks) > _MOST_BLOCKS:
+            if not 0 < block.used_length <= left or len(blocks) > _MOST_BLOCKS:
                 detail = f"block {name} of {block.used_length:#x} bytes, {left:#x} bytes to go"
                 raise _fault("ram.mem-size", at, detail)
             left -= block.used_length
-            record.blocks.append(block)
+            blocks.append(block)
             self.blocks[name] = block
 
     def _extend(self, record: Record, cursor: Cursor) -> None:
@@ -216,6 +218,9 @@ class RamReader:
         block = self.blocks.get(record.block)
         limit = block.used_length if block else 1 << 62
         window = 8
+        ahead = cursor.data[cursor.position : cursor.position + 8]
+        if int.from_bytes(ahead, "big") != record.address + self.page_size | flags:
+            return
         while True:
             start = record.address + record.count * self.page_size
             most = min((cursor.end - cursor.position) // stride, window)
