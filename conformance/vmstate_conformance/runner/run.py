@@ -208,6 +208,8 @@ class Run:
 
     def follow(self, case: Case, result: dict[str, Any]) -> dict[str, Any] | None:
         """Give the request to save again what the testee accepted, where that is wanted."""
+        if case.hardened is None and case.expect.get("canonical") is not True:
+            return None  # most cases, told apart by the least work
         if result["verdict"] != "accept" or case.op != "load":
             return None
         hello = self.hello

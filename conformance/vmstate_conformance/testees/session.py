@@ -257,19 +257,18 @@ class Session:
         return answer
 
     def _ask(self, process: Process, request: Mapping[str, Any], number: int) -> int:
-        assert self._requests is not None
-        line = self._requests.line(number, request)
+        line = self._requests.line(number, request)  # type: ignore[union-attr]  # since hello
         process.send(line)
         return len(line)
 
     def _answer(self, process: Process, deadline: float) -> dict[str, Any]:
         answer = self._line(process, deadline)
         number = answer.get("id")
-        if answer.get("m") != "result" or number != self._served or isinstance(number, bool):
+        if answer.get("m") != "result" or number != self._served or type(number) is bool:
             shown = f"{answer.get('m')!r} with id {number!r}"
             raise self._trouble(process, "protocol", f"{shown} is not the result of {self._served}")
         verdict = answer.get("verdict")
-        if not isinstance(verdict, str) or verdict not in VERDICTS:
+        if type(verdict) is not str or verdict not in VERDICTS:
             raise self._trouble(process, "protocol", f"verdict {verdict!r} is none")
         return answer
 
