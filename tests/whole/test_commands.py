@@ -165,6 +165,25 @@ def test_a_damaged_file_gives_what_can_be_had_and_one_line(vmstate: Any, tmp_pat
     assert err.count("\n") == 1
 
 
+def test_another_streams_vmdesc_serves_one_without(
+    vmstate: Any, file: Path, tmp_path: Path
+) -> None:
+    bare, text, again = (tmp_path / name for name in ("bare.bin", "bare.json", "again.bin"))
+    data = sample(x=55)
+    bare.write_bytes(data[: data.rindex(b"\0\6") + 1])
+    assert "x: 55" not in vmstate("decode", bare)[1]
+    status, out, _ = vmstate("decode", bare, "--vmdesc", file)
+    assert status == 0
+    assert "x: 55" in out
+    assert "note: described by the vmdesc of another stream" in out
+    assert vmstate("decode", bare, "--vmdesc", file, "--json", "-o", text)[0] == 0
+    assert vmstate("encode", text, "-o", again)[0] == 0
+    assert again.read_bytes() == bare.read_bytes()
+    status, _, err = vmstate("decode", file, "--vmdesc", bare)
+    assert status == 2
+    assert "no vmdesc that can be read" in err
+
+
 def test_explain_says_what_a_loader_would_say(vmstate: Any, tmp_path: Path) -> None:
     file = tmp_path / "bad.bin"
     file.write_bytes(sample().replace(b"\x7e\0\0\0\5", b"\x7e\0\0\0\6"))

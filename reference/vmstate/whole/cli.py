@@ -46,6 +46,9 @@ def add_commands(commands: Any) -> None:
     decode = _command(commands, "decode", "what a migration stream holds", _DECODE)
     decode.add_argument("file", metavar="FILE", help=_FILE)
     _snapshot(decode)
+    decode.add_argument(
+        "--vmdesc", metavar="FILE", help="a stream of such a machine, for one without a vmdesc"
+    )
     decode.add_argument("--json", action="store_true", help="JSON that `encode` turns back")
     decode.add_argument(
         "--no-pages", action="store_true", help="leave the contents of RAM out of the JSON"

@@ -53,9 +53,13 @@ def opened(
     *,
     spans: bool = False,
     snapshot: str | None = None,
+    described: str | None = None,
 ) -> Walker:
-    """Open a stream for a command. Raises `InputError`."""
-    return open_file(name, select=select, spans=spans, snapshot=snapshot)
+    """Open a stream for a command; `described` names one whose vmdesc serves. Raises `InputError`."""
+    vmdesc = open_file(described).stream.vmdesc if described else None
+    if described and vmdesc is None:
+        raise InputError(f"{described}: no vmdesc that can be read")
+    return open_file(name, select=select, spans=spans, snapshot=snapshot, described=vmdesc)
 
 
 def refuse(name: str, walker: Walker) -> None:
@@ -74,7 +78,9 @@ def refuse(name: str, walker: Walker) -> None:
 def decode(options: argparse.Namespace) -> int:
     """Run `vmstate decode`."""
     select = _selection(options)
-    walker = opened(options.file, select, spans=options.hex, snapshot=options.snapshot)
+    walker = opened(
+        options.file, select, spans=options.hex, snapshot=options.snapshot, described=options.vmdesc
+    )
     with output(options.output) as file:
         lines = _lines(options, walker, select)
         if options.json and not (options.field or options.section):

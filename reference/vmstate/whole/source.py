@@ -14,6 +14,7 @@ from typing import Final
 
 from vmstate.whole.model import Stream
 from vmstate.whole.nodes import Span
+from vmstate.whole.vmdesc import Vmdesc
 from vmstate.whole.walk import Walker
 
 #: How much of a mapped file may stay in memory behind the reading.
@@ -119,19 +120,21 @@ def open_file(
     select: Callable[[str], bool] | None = None,
     spans: bool = False,
     snapshot: str | None = None,
+    described: Vmdesc | None = None,
 ) -> Walker:
     """Open a stream to be walked item by item: bytes, or the name of a file (`-`: standard input).
 
     `select(label)` says which sections to decode; the others are framed, and stay bytes. `snapshot`
-    names one of a qcow2 image. Raises `vmstate.files.InputError` where the file cannot be opened.
+    names one of a qcow2 image, and `described` is the vmdesc of another stream, for one without.
+    Raises `vmstate.files.InputError` where the file cannot be opened.
     """
     traced: list[Span] | None = [] if spans else None
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return Walker(memoryview(source), select, traced)
+        return Walker(memoryview(source), select, traced, described=described)
     name = os.fspath(source)
     plain = _plain(name) if snapshot is None else None
     if plain is not None:
-        return Walker(plain, select, traced, _Window(plain, name))
+        return Walker(plain, select, traced, _Window(plain, name), described=described)
     # Most files are plain, and are read sooner without loading what knows the others.
     from vmstate.inputs import open_stream  # noqa: PLC0415
 
@@ -140,7 +143,7 @@ def open_file(
     # A snapshot may lie in the middle of its image: nothing is known of where its bytes are.
     plain_inside = opened.format in {"raw", "libvirt"} and name != "-"
     window = _Window(whole, name) if plain_inside else None
-    walker = Walker(whole, select, traced, window, opened.base)
+    walker = Walker(whole, select, traced, window, opened.base, described)
     walker.stream.source = opened
     if opened.note:
         walker.stream.notes.append(opened.note)

@@ -28,7 +28,8 @@ class Walker:
 
     `select(label)` says which sections to decode, the others are only framed. `window`
     keeps a mapped file out of memory. `base` is where the data begins in the file that was
-    written, by which mapped-ram counts.
+    written, by which mapped-ram counts. `described` is the vmdesc of another stream, for one that has
+    none of its own.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Walker:
         spans: list[Span] | None = None,
         window: Window | None = None,
         base: int = 0,
+        described: Vmdesc | None = None,
     ) -> None:
         self.data: Final = data
         self.stream: Final = Stream(data, spans)
@@ -48,7 +50,7 @@ class Walker:
         self._parts: dict[int, int] = {}
         self._commands = 0
         self._lost = False
-        vmdesc = self._find_vmdesc()
+        vmdesc = self._find_vmdesc(described)
         known = vmdesc.devices.keys() if vmdesc else ()
         self.delimiter: Final = Delimiter(data, known, self.started)
         self.devices: Final = Devices(data, vmdesc, self.delimiter, spans)
@@ -56,11 +58,14 @@ class Walker:
         self.ram = RamReader(page_size or 4096, self.stream.blocks, spans, window, base)
         self._window: Final = window
 
-    def _find_vmdesc(self) -> Vmdesc | None:
+    def _find_vmdesc(self, described: Vmdesc | None) -> Vmdesc | None:
         at = locate(self.data, 8)
-        if at < 0:
-            return None
         stream = self.stream
+        if at < 0:
+            stream.vmdesc = described
+            if described is not None:
+                stream.notes.append("described by the vmdesc of another stream")
+            return described
         stream.vmdesc_at = at
         stream.vmdesc_length = int.from_bytes(self.data[at + 1 : at + 5], "big")
         try:
