@@ -80,7 +80,7 @@ class Area(pytest.Item):
         from vmstate_conformance.expectations.model import Expectations  # noqa: PLC0415
         from vmstate_conformance.runner.run import Run  # noqa: PLC0415
         from vmstate_conformance.testees.process import TesteeError  # noqa: PLC0415
-        from vmstate_conformance.testees.registry import Testee  # noqa: PLC0415
+        from vmstate_conformance.testees.registry import Testee, expectations  # noqa: PLC0415
         from vmstate_conformance.testees.session import Timing  # noqa: PLC0415
 
         option = self.config.getoption
@@ -89,7 +89,7 @@ class Area(pytest.Item):
             run = Run(
                 Testee(option("--vmstate-testee"), Timing()),
                 option("--vmstate-profile"),
-                expectations=Expectations.read(Path(expected)) if expected else None,
+                expectations=Expectations.read(expectations(expected)) if expected else None,
             )
             return list(run.rows(self.cases))
         except (InputError, TesteeError) as error:

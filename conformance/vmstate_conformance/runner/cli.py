@@ -30,7 +30,7 @@ _PATH: Final = click.Path(path_type=Path)
     "--testee",
     default="reference",
     show_default=True,
-    help="reference, qemu, qemu:PATH, or the command that starts yours.",
+    help="reference, qemu, qemu:PATH, volatility3, or the command that starts yours.",
 )
 @click.option(
     "--cases",
@@ -51,7 +51,9 @@ _PATH: Final = click.Path(path_type=Path)
 @click.option(
     "-j", "jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes."
 )
-@click.option("--expect", type=_PATH, help="The testee's expectations file (TOML).")
+@click.option(
+    "--expect", type=_PATH, help="The testee's expectations file (TOML); volatility3: its own."
+)
 @click.option("--results", "--json", "log", type=_PATH, help="Write all rows here (JSON Lines).")
 @click.option("--junit", type=_PATH, help="Write JUnit XML here.")
 @click.option("--html", type=_PATH, help="Write one HTML file here.")

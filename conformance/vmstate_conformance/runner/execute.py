@@ -23,6 +23,7 @@ from vmstate_conformance.runner.results import DECIDING, ResultLog
 from vmstate_conformance.runner.run import Row, Run
 from vmstate_conformance.testees.hello import PROTOCOL
 from vmstate_conformance.testees.registry import Testee
+from vmstate_conformance.testees.registry import expectations as expectations_of
 from vmstate_conformance.testees.session import Timing
 
 #: Failures that come with dump and replay file; whoever has more begins with these.
@@ -62,7 +63,9 @@ class Execution:
 
     def __init__(self, options: Options, everything: Sequence[Case]) -> None:
         self._options = options
-        expectations = Expectations.read(options.expect) if options.expect else None
+        expectations = (
+            Expectations.read(expectations_of(options.expect)) if options.expect else None
+        )
         self._unmatched: list[str] = []
         if expectations is not None:
             expectations.check(everything)

@@ -8,9 +8,11 @@ import shlex
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from vmstate_conformance.cases import Case
+from vmstate_conformance.testees import volatility3
 from vmstate_conformance.testees.hello import Hello
 from vmstate_conformance.testees.process import Process, TesteeError
 from vmstate_conformance.testees.session import Follow, Session, Starter, Timing
@@ -92,6 +94,10 @@ class Testee:
             return [sys.executable, "-m", "vmstate_conformance.testees.reference"]
         if self.word == "qemu" or self.word.startswith("qemu:"):
             return _qemu(self.word.partition(":")[2] or None)
+        if self.word == "volatility3":
+            if not volatility3.installed():
+                raise TesteeError(volatility3.MISSING)
+            return volatility3.command()
         try:
             command = shlex.split(self.word)
         except ValueError as error:
@@ -103,6 +109,11 @@ class Testee:
     def _starter(self) -> Starter:
         command = self.command()
         return lambda: Process(command, memory=self.memory)
+
+
+def expectations(named: str | Path) -> Path:
+    """Give the expectations file that is meant: the one shipped with a testee, by its word, or the file."""
+    return volatility3.EXPECTATIONS if str(named) == "volatility3" else Path(named)
 
 
 def _qemu(path: str | None) -> list[str]:
