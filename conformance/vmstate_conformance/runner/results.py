@@ -34,6 +34,8 @@ _ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 _TEXT: Final = json.encoder.encode_basestring_ascii
 _LOG: Final = 4000
 _VALUE: Final = 4000
+#: Lines that are written together.
+_PENDING: Final = 256
 
 #: Given a row of a case that failed: what helps to look at it, like the dump and a way to replay it.
 Help = Callable[[Row], Mapping[str, Any]]
@@ -106,7 +108,9 @@ class ResultLog:
         self.tally = Tally()
         self.header = {"m": "header", "schema": SCHEMA, "suite": __version__, **header}
         self.footer: dict[str, Any] | None = None
-        self._write(_ENCODE(self.header) + "\n")
+        self._pending = [_ENCODE(self.header) + "\n"]
+        self._areas: dict[str | tuple[str, ...], str] = {}
+        self._flush()
 
     def __enter__(self) -> Self:
         """Write rows until the end of the block."""
@@ -119,27 +123,39 @@ class ResultLog:
         if self._out is None:
             return
         try:
-            self._out.close()
+            try:
+                self._flush()
+            finally:
+                self._out.close()
         except OSError as error:
             if kind is None:
                 raise self._unwritable(error) from None
+        except InputError:
+            if kind is None:
+                raise
 
     def add(self, row: Row) -> list[str]:
         """Write the lines of one row, and give them."""
-        area = row.case.area
+        kind = row.case.group or row.case.tags
+        area = self._areas.get(kind)
+        if area is None:
+            area = self._areas[kind] = row.case.area
         self.tally.add(row, area)
         lines = lines_of(row, area, self._help)
-        if self._out is not None:
-            self._write("".join(lines))
+        self._pending += lines
+        if len(self._pending) > _PENDING:
+            self._flush()
         return lines
 
     def end(self, **more: Any) -> dict[str, Any]:
         """Write the footer, and give it."""
         self.footer = self.tally.footer(**more)
-        self._write(_ENCODE(self.footer) + "\n")
+        self._pending.append(_ENCODE(self.footer) + "\n")
+        self._flush()
         return self.footer
 
-    def _write(self, text: str) -> None:
+    def _flush(self) -> None:
+        text, self._pending = "".join(self._pending), []
         if self._out is None:
             return
         try:

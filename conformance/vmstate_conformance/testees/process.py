@@ -110,6 +110,8 @@ class Process:
         if self.lines:
             return self.lines.popleft()
         self.flush()
+        if self._end is None:
+            self._read()  # mostly it has answered while we were busy
         look = time.monotonic() + _LOOK if self._memory else deadline
         while not self.lines:
             if self._end is not None:
