@@ -27,6 +27,8 @@ from vmstate_conformance.testees.session import Timing
 
 TESTEE: Final = "VMSTATE_TESTEE"
 PROFILE: Final = "VMSTATE_PROFILE"
+#: A fuzzer shares its machine with others; what takes this long is stuck.
+_TIMING: Final = Timing(start=60, case=20)
 #: Outcomes of the testee's process that are findings whatever the case was.
 _BROKEN: Final = frozenset({"crash", "exit", "timeout", "protocol"})
 
@@ -78,7 +80,7 @@ def _asked(dialect: str) -> Asked | None:
     if not word:
         raise InputError("--testee COMMAND says who is to be compared with the reference")
     try:
-        asked = Testee(word, Timing()).ask(dialect, _profile())
+        asked = Testee(word, _TIMING).ask(dialect, _profile())
         return asked if asked.speaks() else None
     except TesteeError as error:
         raise InputError(f"--testee {word!r}: {error}") from None
