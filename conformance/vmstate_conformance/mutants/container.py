@@ -51,7 +51,7 @@ CONTAINER = table(
         "end-without-eof": (
             "The end of the file is as good as an EOF section.",
             edit(
-                ContainerLoader.sections,
+                ContainerLoader._sections,
                 "if stream.error:",
                 "if stream.error:\n            return\n        if False:",
             ),
@@ -59,7 +59,7 @@ CONTAINER = table(
         "unknown-type-is-eof": (
             "An unknown section type ends the stream.",
             edit(
-                ContainerLoader.sections,
+                ContainerLoader._sections,
                 "raise Reject('unknown-section-type', f'Unknown section type {kind}')",
                 "return",
             ),
@@ -67,7 +67,7 @@ CONTAINER = table(
         "full-only": (
             "Only FULL sections name a device.",
             edit(
-                ContainerLoader.sections,
+                ContainerLoader._sections,
                 "kind in {SECTION_START, SECTION_FULL}",
                 "kind == SECTION_FULL",
             ),
@@ -75,7 +75,7 @@ CONTAINER = table(
         "end-refused": (
             "END is an unknown section type.",
             edit(
-                ContainerLoader.sections,
+                ContainerLoader._sections,
                 "kind in {SECTION_PART, SECTION_END}",
                 "kind == SECTION_PART",
             ),
