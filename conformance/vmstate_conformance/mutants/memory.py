@@ -143,7 +143,7 @@ MEMORY = table(
         ),
         "old-blocks-counted": (
             "What stood before the load counts as allocated.",
-            edit(operations.heap_report, "b.made > 0 and ", ""),
+            edit(operations.heap_report, "block.made > 0 for", "True for"),
         ),
         "null-element-loaded": (
             "A NULL element is loaded, at address 0.",
