@@ -11,7 +11,7 @@ from typing import Final
 
 from vmstate_conformance.cases import Case
 
-#: Cases of a shard; a group of more is a shard by itself.
+#: Cases of a shard at least, where there are so many: each starts a process.
 _SHARD: Final = 64
 
 
@@ -46,7 +46,7 @@ def shards(
         elif jobs == 1:
             found.append(Shard(dialect, [case for group in groups for case in group]))
         else:
-            found += _filled(dialect, groups)
+            found += _filled(dialect, groups, max(_SHARD, len(ordinary) // (4 * jobs)))
     for case in cases:
         key = case.id, case.dialect
         if key in flaky:
@@ -71,10 +71,10 @@ def _groups(cases: list[Case], seed: int | None) -> dict[str, list[list[Case]]]:
     return found
 
 
-def _filled(dialect: str, groups: list[list[Case]]) -> list[Shard]:
+def _filled(dialect: str, groups: list[list[Case]], size: int) -> list[Shard]:
     found: list[Shard] = []
     for group in groups:
-        if found and len(found[-1].cases) + len(group) <= _SHARD:
+        if found and len(found[-1].cases) + len(group) <= size:
             found[-1].cases.extend(group)
         else:
             found.append(Shard(dialect, list(group)))
