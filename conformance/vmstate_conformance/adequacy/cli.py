@@ -30,10 +30,11 @@ def adequacy(root: Path | None, area: str | None, *, write: bool) -> None:
     """Measure the corpus: whom it fails, what of the reference it runs, which mutants it kills."""
     from vmstate_conformance.cases import InputError  # noqa: PLC0415 - --version is quick
     from vmstate_conformance.corpus import corpus_dir  # noqa: PLC0415
+    from vmstate_conformance.mutants import StaleError  # noqa: PLC0415
 
     try:
         good = _measure(root or corpus_dir(), area, write=write)
-    except (InputError, FileNotFoundError, RuntimeError) as error:
+    except (InputError, FileNotFoundError, RuntimeError, StaleError) as error:
         _fail(error)
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror} [unwritable]")
