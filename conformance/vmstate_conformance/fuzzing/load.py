@@ -7,6 +7,7 @@ An input is a header of seven bytes (selector of the description, 24 bits; desti
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any, Final
@@ -21,7 +22,7 @@ from vmstate_conformance.fuzzing import dictionary
 from vmstate_conformance.fuzzing.audit import Leaks, heap_holds, leak_sources, outcome_holds
 from vmstate_conformance.fuzzing.catalogue import Destination, Entry, catalogue, selector
 from vmstate_conformance.fuzzing.finding import Finding
-from vmstate_conformance.fuzzing.target import Target
+from vmstate_conformance.fuzzing.target import Native, Target
 
 HEADER: Final = 7
 _DIALECTS: Final = tuple(DIALECTS.values())
@@ -176,6 +177,31 @@ def tokens() -> Iterator[bytes]:
         yield selector(case.request["document"]).to_bytes(3, "big")
 
 
+_TELLING: Final = bytes((0, 0, 0, 1, 2, 5, 0x30, 0x31, 0x31, 0x32, 0x7F, 0x80, 0xFF))
+
+
+def mutate(data: bytes, size: int, seed: int, native: Native) -> bytes:
+    """Change bytes; or choose a description anew, with a version that it takes and telling bytes."""
+    if len(data) >= HEADER and seed % 4:
+        return native(data, size)
+    source = random.Random(seed)  # noqa: S311 - reproducible is what it must be
+    head = source.randbytes(3) if len(data) < HEADER or seed & 4 else data[:3]
+    entry = catalogue().entry(int.from_bytes(head, "big"))
+    own = int(entry.source["descriptions"][entry.source["root"]].get("version_id", 0))
+    version_id = own + source.choice((0, 0, 0, -1, 1))
+    version_id = min(max(version_id, -(1 << 15)), (1 << 15) - 1)
+    stream = bytearray(data[HEADER:])
+    if source.randrange(2) or not stream:
+        stream = bytearray(source.choices(_TELLING, k=source.randrange(1, 64)))
+    words = list(dictionary.subsections(entry.source))
+    if words and source.randrange(2):
+        at = source.randrange(len(stream) + 1)
+        stream[at:at] = source.choice(words)
+    options = source.choice((0, 0, 1, 2, AGAIN))
+    made = head + bytes([source.randrange(4)]) + version_id.to_bytes(2, "big", signed=True)
+    return (made + bytes([options]) + bytes(stream))[:size]
+
+
 def case(data: bytes) -> dict[str, Any] | None:
     """Give the request that an input amounts to."""
     if len(data) < HEADER:
@@ -191,4 +217,4 @@ def case(data: bytes) -> dict[str, Any] | None:
     }
 
 
-TARGET: Final = Target("load", run, seeds, tokens, case, observe, max_len=2048)
+TARGET: Final = Target("load", run, seeds, tokens, case, observe, max_len=2048, mutate=mutate)

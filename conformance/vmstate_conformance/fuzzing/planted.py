@@ -18,7 +18,7 @@ from vmstate.whole import configuration, fields, lists, plan, pointers, ram, vmd
 from vmstate_conformance.cases import reader
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.target import Target
-from vmstate_conformance.mutants import MUTANTS, Mutant
+from vmstate_conformance.mutants import MUTANTS, Mutant, StaleError
 from vmstate_conformance.mutants.patching import edit, table, value
 from vmstate_conformance.testees import reference
 
@@ -39,8 +39,13 @@ def pitted(target: Target, mutants: Iterable[Mutant]) -> Target:
         count += 1
         plain = _seen(observe, data)
         for mutant in list(left):
-            with mutant.applied():
-                changed = _seen(observe, data)
+            try:
+                with mutant.applied():
+                    changed = _seen(observe, data)
+            except StaleError as error:
+                left.remove(mutant)
+                print(f"== planted {mutant.name} does not fit: {error}", file=sys.stderr)
+                continue
             if changed != plain:
                 left.remove(mutant)
                 print(f"== planted {mutant.name} found after {count} executions", file=sys.stderr)

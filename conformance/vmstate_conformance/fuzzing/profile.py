@@ -68,5 +68,12 @@ def agree(compat: dict[str, Any], hardened: dict[str, Any]) -> None:
 
 
 TARGET: Final = Target(
-    "profile", run, load.seeds, load.tokens, load.case, observe, max_len=load.TARGET.max_len
+    "profile",
+    run,
+    load.seeds,
+    load.tokens,
+    load.case,
+    observe,
+    max_len=load.TARGET.max_len,
+    mutate=load.mutate,
 )
