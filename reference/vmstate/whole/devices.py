@@ -163,7 +163,12 @@ class Devices:
             reader = self._reader(section, end)
             reader.chosen, reader.adaptive, reader.deficit = chosen, adaptive, deficit
             before = (section.state, section.end)
-            if _attempt(plan, section, reader) is None and self.lands(section, section.end, end):
+            fault = _attempt(plan, section, reader)
+            if (
+                fault is None
+                and self.lands(section, section.end, end)
+                and self._same(plan, section)
+            ):
                 found += 1
                 if found == 1:
                     self._keep(section, reader)
@@ -177,6 +182,19 @@ class Devices:
                 f"ambiguous: {found} readings of its arrays of pointers end where the section ends"
             )
         return found > 0
+
+    def _same(self, plan: Fields, section: Section) -> bool:
+        """Whether what was read is written as these bytes again.
+
+        Elements of one array are laid out alike; where a vmdesc has it otherwise, a reading that lets
+        the bytes decide takes one layout for another, and that is none.
+        """
+        out = bytearray()
+        try:
+            plan.encode(section.state, out)
+        except StreamFault:
+            return False
+        return out == self.data[section.payload : section.end]
 
     def _odd_footer(self, at: int, end: int) -> bool:
         """Whether a footer stands here, though with an id that is not the section's."""
