@@ -55,6 +55,8 @@ def _check(
 
 def _field(field: VMStateField, dialect: Dialect) -> None:
     """Check one field by itself. [CHECK-ORDER-2]"""
+    if not dialect.check_pointer_arrays:
+        return
     auto = field.flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC
     if field.flags & VMS_ARRAY_OF_POINTER:
         sized = bool(field.size) or _has_size_member(field, dialect)

@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from vmstate.flags import names
+
+if TYPE_CHECKING:
+    from vmstate.description import VMStateDescription
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,32 @@ class Dialect:
     marker allocates in an ordinary array of pointers too."""
     check_after_null: bool = False
     """The stream's error is looked at after a NULL element as after any other."""
+    check_pointer_arrays: bool = True
+    """vmstate_check() has rules for arrays of pointers."""
+    stride_by_size: bool = False
+    """The slots of an array of pointers lie `size` bytes apart; else as a pointer needs."""
+    null_fields: bool = False
+    """A NULL element of a field with a size becomes a field of its own, of the codec `nullptr`: a
+    marker that says NULL is all that is taken, and a vmdesc calls it by that type."""
+    index_entries: bool = False
+    """A vmdesc numbers the elements of an array that cannot be described in short."""
+    by_number: bool = False
+    """What fails returns a number, which becomes the stream's error; one above 0 ends a description
+    early and fails nothing, but for a save. One that fails inside a STRUCT makes no error, and QEMU
+    dies where it puts a prefix on it."""
+    absent: frozenset[str] = frozenset()
+    """What the engine does not have, as `ops:…`, `flags:…` and `infos:…`."""
+
+    def lacks(self, op: str, descriptions: Iterable[VMStateDescription]) -> str:
+        """Name what the engine would need for an operation on descriptions and has not; "" if none."""
+        if not self.absent:
+            return ""
+        needs = [f"ops:{op}"]
+        for vmsd in descriptions:
+            for field in vmsd.fields:
+                needs += (f"flags:{flag}" for flag in names(field.flags))
+                needs.append(f"infos:{field.info}")
+        return next((need for need in needs if need in self.absent), "")
 
 
 DIALECTS: Final = MappingProxyType(
@@ -42,6 +74,27 @@ DIALECTS: Final = MappingProxyType(
                 check_auto_by_constant=True,
                 markers_unguarded=True,
                 check_after_null=True,
+            ),
+            Dialect(
+                "qemu-10.0",
+                wide_counts=False,
+                indirect_by_width=False,
+                multiply_elements=True,
+                check_after_null=True,
+                check_pointer_arrays=False,
+                stride_by_size=True,
+                null_fields=True,
+                index_entries=True,
+                by_number=True,
+                absent=frozenset(
+                    {
+                        "ops:stream",
+                        "ops:savevm",
+                        "flags:VMS_ARRAY_OF_POINTER_AUTO_ALLOC",
+                        "infos:ptr_marker",
+                        "infos:g_byte_array",
+                    }
+                ),
             ),
         )
     }

@@ -7,6 +7,8 @@ from typing import Final
 
 EIO: Final = -5
 EINVAL: Final = -22
+ENOENT: Final = -2
+EPERM: Final = -1
 
 
 class CaseError(Exception):
@@ -46,7 +48,14 @@ class Outcome(Exception):  # noqa: N818 - an outcome of the engine is no error o
 
 
 class Reject(Outcome):
-    """The engine returned an error: a refused stream on load, a failed hook on save."""
+    """The engine returned an error: a refused stream on load, a failed hook on save.
+
+    `number` is what a dialect that goes by numbers returns.
+    """
+
+    def __init__(self, error: str, message: str, number: int = EINVAL) -> None:
+        super().__init__(error, message)
+        self.number = number
 
 
 class Abort(Outcome):

@@ -102,7 +102,7 @@ def element_size(field: VMStateField, heap: Heap, opaque: int, dialect: Dialect)
         # By clause [LOAD-SIZE-2]
         if field.flags & VMS_MULTIPLY:
             size *= field.size
-    elif field.flags & VMS_ARRAY_OF_POINTER:
+    elif field.flags & VMS_ARRAY_OF_POINTER and not dialect.stride_by_size:
         # By clause [LOAD-STRIDE-3]
         size = POINTER
     else:

@@ -35,13 +35,15 @@ def _check_version(field: VMStateField, vmsd: VMStateDescription) -> None:
         raise Reject("version-too-old", f"{vmsd.name} too old")
 
 
-def _load_node(loader: Loader, vmsd: VMStateDescription, size: int, version_id: int) -> int:
-    """Load a new node of `size` bytes; one that fails is released. [INFO-QUEUE-4]"""
+def _load_node(
+    loader: Loader, vmsd: VMStateDescription, size: int, version_id: int, *, lost: bool = False
+) -> int:
+    """Load a new node of `size` bytes; one that fails is released, unless lost. [INFO-QUEUE-4]"""
     node = loader.new(size)
     try:
         loader.load_vmsd(vmsd, node, version_id)
     except Outcome:
-        if node:
+        if node and not lost:
             loader.heap.free(node)
         raise
     return node
@@ -88,7 +90,8 @@ class Queue(Info):
         previous = at = 0
         while loader.stream.number(1):
             loader.trace.index(at)
-            node = _load_node(loader, vmsd, field.size, field.version_id)
+            lost = self.tail and loader.dialect.by_number
+            node = _load_node(loader, vmsd, field.size, field.version_id, lost=lost)
             insert(loader.heap, element, node, field.start, previous)
             previous, at = node, at + 1
 

@@ -173,9 +173,14 @@ class Fd(Info):
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
         """Refuse before anything is read, and without a word of why."""
+        if loader.dialect.by_number:
+            loader.heap.write(element, b"\xff\xff\xff\xff")
         loader.stream.set_error(EIO)
-        raise failed("")
+        message = "a channel of bytes" if loader.dialect.by_number else ""
+        raise Reject("field-load-failed", message, EIO)
 
     def save(self, saver: Saver, element: int, size: int, field: VMStateField) -> None:
         """Fail without an error object, which the core then puts its prefix on."""
+        if saver.dialect.by_number:
+            raise failed("put failed")
         raise out_of_bounds("read through a wild pointer")

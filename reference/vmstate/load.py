@@ -9,7 +9,7 @@ from __future__ import annotations
 from vmstate.bulk import load_bulk
 from vmstate.description import VMStateDescription, VMStateField, exists
 from vmstate.dialects import STEPS_PER_BYTE, Dialect
-from vmstate.errors import EINVAL, Abort, Reject, assertion, out_of_bounds
+from vmstate.errors import EINVAL, EPERM, Abort, Reject, assertion, out_of_bounds
 from vmstate.extent import U64, Extent, allocation, measure
 from vmstate.flags import VMS_MUST_EXIST, VMS_POINTER, VMS_STRUCT
 from vmstate.heap import Heap
@@ -52,6 +52,7 @@ class Loader:
                 "pre-load-failed",
                 f"pre load hook failed for: '{vmsd.name}', version_id: {vmsd.version_id}, "
                 f"minimum version_id: {vmsd.minimum_version_id}, ret: {vmsd.pre_load}",
+                vmsd.pre_load,
             )
 
         # FIELDS; the first failure ends the load and undoes nothing [LOAD-ORDER-3] [LOAD-ORDER-4]
@@ -70,17 +71,18 @@ class Loader:
         # SUBSECTIONS, of every description, even of one that has none [SUB-LOAD-1]
         try:
             load_subsections(self, vmsd, opaque)
-        except Reject:
-            self.stream.set_error(EINVAL)
+        except Reject as reject:
+            self.stream.set_error(self.number(reject))
             raise
         self.depth -= 1
 
         # POST_LOAD, last of all [LOAD-HOOK-3]: only a negative number is a failure [LOAD-HOOK-2]
-        if vmsd.post_load is not None and vmsd.post_load < 0:
+        if vmsd.post_load and (vmsd.post_load < 0 or self.dialect.by_number):
             raise Reject(
                 "post-load-failed",
                 f"post load hook failed for: {vmsd.name}, version_id: {vmsd.version_id}, "
                 f"minimum_version: {vmsd.minimum_version_id}, ret: {vmsd.post_load}",
+                vmsd.post_load,
             )
 
     def field(
@@ -95,6 +97,7 @@ class Loader:
                     "validation-failed",
                     f"Input validation failed: {vmsd.name}/{field.name} "
                     f"version_id: {vmsd.version_id}",
+                    EPERM,
                 )
             return  # with nothing consumed [LOAD-EXISTS-2]
 
@@ -131,6 +134,14 @@ class Loader:
     def slot(self, field: VMStateField, extent: Extent, index: int) -> bool:
         """Load one element; whether the stream's error is to be looked at after it. [LOAD-ELEM-1]"""
         element = extent.slot(index)
+        if self.dialect.null_fields:
+            if field.is_pointer_array:
+                element = self.heap.pointer(element)
+            if not element and extent.size:
+                self.null(field)
+                return True
+            self.numbered(field, element, extent.size)
+            return True
         if field.is_pointer_array:
             element = self.next_pointer(field, element)
         if not element and self.skipped(field):
@@ -141,6 +152,38 @@ class Loader:
             self.stream.set_error(EINVAL)
             raise
         return True
+
+    def numbered(self, field: VMStateField, element: int, size: int) -> None:
+        """Load one element whose failure is a number; one above 0 is no refusal."""
+        depth, way = self.depth, self.trace.depth()
+        try:
+            self.element(field, element, size)
+        except Reject as reject:
+            if reject.number < 0:
+                self.stream.set_error(reject.number)
+                raise
+            self.depth = depth
+            self.trace.back(way)
+
+    def number(self, reject: Reject) -> int:
+        """Give the stream's error for a refusal. [STREAM-ERROR-1]"""
+        return reject.number if self.dialect.by_number else EINVAL
+
+    def null(self, field: VMStateField) -> None:
+        """Load a NULL element as a field of its own, whose marker is all there is of it."""
+        if not field.is_pointer_array:
+            raise assertion(
+                "vmsd_create_fake_nullptr_field",
+                "field->flags & VMS_ARRAY_OF_POINTER",
+                "null-array",
+            )
+        start = self.stream.position
+        marker = self.stream.number(1)
+        self.trace.marker(start, marker)
+        if marker != PTR_MARKER_NULL:
+            reject = Reject("unexpected-ptr-marker", f"Unexpected ptr marker: {marker}")
+            self.stream.set_error(reject.number)
+            raise reject
 
     def skipped(self, field: VMStateField) -> bool:
         """Whether a NULL element is passed over: in any array, however it came about. [LOAD-NULL-1]"""
@@ -198,10 +241,11 @@ class Loader:
 
     def check_stream(self, vmsd: VMStateDescription) -> None:
         """Refuse where the stream has failed. [LOAD-STREAM-1]"""
-        if self.stream.error:
+        if self.stream.error < 0:
             raise Reject(
                 "stream-error",
                 f"Failed to load {vmsd.name} state: stream error: {self.stream.error}",
+                self.stream.error,
             )
 
     def untouched(self, extent: Extent) -> tuple[int, int]:

@@ -75,6 +75,9 @@ def perform(
         document = request.get("document")
         if not isinstance(document, Document):
             document = Document.from_json(document)
+        lacking = operation.dialect.lacks(op, document.descriptions.values())
+        if lacking:
+            return {"verdict": "unsupported", "needs": lacking}
         run = whole.run if whole else _OPERATIONS[op]
         result: dict[str, Any] = run(request, document, operation)
         return result
@@ -128,7 +131,8 @@ def _load(request: Mapping[str, Any], document: Document, operation: Operation) 
     try:
         loader.load_vmsd(document.root, root, version_id)
     except Reject as reject:
-        result = failed("reject", reject, operation.trace)
+        if not operation.dialect.by_number or reject.number < 0:
+            result = failed("reject", reject, operation.trace)
     except Abort as abort:
         if operation.profile.aborts:
             return aborted(abort, operation.trace)

@@ -15,10 +15,11 @@ from vmstate.flags import VMS_MUST_EXIST, VMS_POINTER, VMS_STRUCT
 from vmstate.heap import Heap
 from vmstate.infos import INFOS, PTR_MARKER_NULL, PTR_MARKER_VALID
 from vmstate.jsonwriter import JSONWriter
+from vmstate.save_nulls import save_elements
 from vmstate.stream import OutputStream
 from vmstate.subsections import save_subsections
 from vmstate.trace import Trace
-from vmstate.vmdesc import Compressor, end_field, start_field
+from vmstate.vmdesc import PTR_MARKER, Compressor, end_field, start_field
 
 
 class Saver:
@@ -27,7 +28,17 @@ class Saver:
     Every method raises `Reject` where QEMU returns an error and `Abort` where it dies.
     """
 
-    __slots__ = ("compressor", "depth", "dialect", "heap", "steps", "stream", "trace", "vmdesc")
+    __slots__ = (
+        "compressor",
+        "depth",
+        "dialect",
+        "heap",
+        "silent",
+        "steps",
+        "stream",
+        "trace",
+        "vmdesc",
+    )
 
     def __init__(
         self,
@@ -44,12 +55,13 @@ class Saver:
         self.trace = trace or Trace(recording=False)
         self.compressor = Compressor()
         self.depth = 0
+        self.silent = False
         self.steps = 0
 
     def save_vmsd(self, vmsd: VMStateDescription, opaque: int, version_id: int) -> None:
         """Save the object at `opaque` as of `version_id`. [SAVE-ORDER-1]"""
         # PRE_SAVE: only a negative number is a failure [SAVE-HOOK-1]
-        if vmsd.pre_save is not None and vmsd.pre_save < 0:
+        if vmsd.pre_save and (vmsd.pre_save < 0 or self.dialect.by_number):
             raise Reject("hook-failed", f"pre-save failed: {vmsd.name}")
 
         # FIELDS
@@ -90,7 +102,10 @@ class Saver:
 
         vmdesc = self.vmdesc
         try:
-            self.elements(vmsd, field, extent)
+            if self.dialect.null_fields:
+                save_elements(self, vmsd, field, extent)
+            else:
+                self.elements(vmsd, field, extent)
         finally:
             self.vmdesc = vmdesc
 
@@ -160,7 +175,7 @@ class Saver:
             )
         start = self.stream.transferred()
         if self.vmdesc is not None:
-            start_field(self.vmdesc, vmsd, field, count, marker=True)
+            start_field(self.vmdesc, vmsd, field, count, marker=PTR_MARKER)
         self.put_marker(element)
         if self.vmdesc is not None:
             end_field(self.vmdesc, field, self.stream.transferred() - start, marker=True)
@@ -173,15 +188,24 @@ class Saver:
         self.trace.marker(start, marker)
 
     def entry(
-        self, vmsd: VMStateDescription, field: VMStateField, element: int, size: int, count: int
+        self,
+        vmsd: VMStateDescription,
+        field: VMStateField,
+        element: int,
+        size: int,
+        count: int,
+        index: int | None = None,
     ) -> None:
         """Save one element and describe it. [SAVE-ELEM-1]"""
         start, writer = self.stream.transferred(), self.vmdesc
         if writer is not None:
-            start_field(writer, vmsd, field, count, marker=False)
+            start_field(writer, vmsd, field, count, index=index)
         try:
             # Behind a marker the pointed-to size counts, not the stride [SAVE-AUTO-1].
-            self.element(field, element, field.size if field.auto_alloc else size)
+            if self.dialect.by_number:
+                self.numbered(field, element, size)
+            else:
+                self.element(field, element, field.size if field.auto_alloc else size)
         except Reject as reject:
             # By clause [SAVE-ERROR-1]
             reject.message = f"Save of field {vmsd.name}/{field.name} failed: {reject.message}"
@@ -206,6 +230,23 @@ class Saver:
             struct = field.flags & VMS_STRUCT  # [SAVE-KIND-1] [SAVE-KIND-2]
             version_id = field.vmsd.version_id if struct else field.struct_version_id
             self.save_vmsd(field.vmsd, element, version_id)
+
+    def numbered(self, field: VMStateField, element: int, size: int) -> None:
+        """Save one element whose failure is a number.
+
+        Only a VSTRUCT's child knows where an error goes. A STRUCT's makes none, and whoever has to
+        put a prefix on it dies; a codec's gets one.
+        """
+        silent, struct = self.silent, field.flags & VMS_STRUCT
+        self.silent = silent or bool(struct) or not field.is_struct
+        try:
+            self.element(field, element, size)
+        except Reject:
+            if struct and not silent:
+                raise out_of_bounds("read through a wild pointer") from None
+            raise
+        finally:
+            self.silent = silent
 
     def untouched(self, extent: Extent) -> tuple[int, int]:
         """What must change for the next element to differ from this one."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from vmstate.description import VMStateDescription
-from vmstate.errors import Reject, out_of_bounds
+from vmstate.errors import ENOENT, Reject, out_of_bounds
 
 if TYPE_CHECKING:
     from vmstate.load import Loader
@@ -38,7 +38,9 @@ def load_subsections(loader: Loader, vmsd: VMStateDescription, opaque: int) -> N
         shown = name.decode(errors="replace")
         if found is None:  # [SUB-LOAD-5]
             raise Reject(
-                "unknown-subsection", f"VM subsection '{shown}' in '{vmsd.name}' does not exist"
+                "unknown-subsection",
+                f"VM subsection '{shown}' in '{vmsd.name}' does not exist",
+                ENOENT,
             )
 
         start = stream.position

@@ -52,6 +52,14 @@ class Trace:
         self._names.pop()
         self._at.pop()
 
+    def depth(self) -> int:
+        """Give how many fields and subsections it is inside of."""
+        return len(self._names)
+
+    def back(self, depth: int) -> None:
+        """Come back from all that lies deeper."""
+        del self._names[depth:], self._at[depth:]
+
     def index(self, index: int) -> None:
         """Stand at one element of the current field."""
         self._at[-1] = index

@@ -14,6 +14,8 @@ from vmstate.jsonwriter import JSONWriter
 
 #: What a marker calls itself. [VMDESC-TYPE-2]
 PTR_MARKER: Final = "ptr-marker"
+#: What a NULL element calls itself where it is a field of its own.
+NULLPTR: Final = "nullptr"
 
 
 class Compressor:
@@ -66,15 +68,26 @@ def field_name(vmsd: VMStateDescription, field: VMStateField, *, marker: bool) -
 
 
 def start_field(
-    writer: JSONWriter, vmsd: VMStateDescription, field: VMStateField, count: int, *, marker: bool
+    writer: JSONWriter,
+    vmsd: VMStateDescription,
+    field: VMStateField,
+    count: int,
+    *,
+    marker: str = "",
+    index: int | None = None,
 ) -> None:
-    """Open the entry of an element, which stands for `count` of them. [VMDESC-FIELD-1]"""
+    """Open the entry of an element, which stands for `count` of them. [VMDESC-FIELD-1]
+
+    `marker` is the type of one, and `index` what an element is numbered instead of counted.
+    """
     writer.start_object()
-    writer.string("name", field_name(vmsd, field, marker=marker))
-    if count > 1:  # [VMDESC-ARRAY-4]
+    writer.string("name", field_name(vmsd, field, marker=bool(marker)))
+    if index is not None:
+        writer.number("index", index)
+    elif count > 1:  # [VMDESC-ARRAY-4]
         writer.number("array_len", count)
     if marker:  # [VMDESC-MARKER-1]
-        writer.string("type", PTR_MARKER)
+        writer.string("type", marker)
         return
     writer.string("type", _type(field))
     # A VSTRUCT describes its child in the entry itself [VMDESC-STRUCT-2]

@@ -17,8 +17,10 @@ _HERE: Final = Path(__file__).parent
 _FLAGS: Final = ("-std=gnu17", "-O1", "-g", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror")
 
 
-def adapter(name: str = "adapter") -> Path:
+def adapter(name: str = "adapter", abi: str | None = None) -> Path:
     """Give the compiled adapter, or another library to be preloaded, from the folder of that name.
+
+    `abi` is the version of QEMU whose layout it is made for: there is an `abi-VERSION.h`.
 
     Raises `QemuError` where there is no compiler, or it fails.
     """
@@ -27,7 +29,8 @@ def adapter(name: str = "adapter") -> Path:
         raise QemuError(f"the {name} needs a C compiler: install gcc, or set CC")
     sources = sorted((_HERE / name).glob("*.[ch]"))
     asked = subprocess.run([compiler, "--version"], capture_output=True, check=False)
-    digest = hashlib.sha256(asked.stdout + " ".join(_FLAGS).encode())
+    flags = _FLAGS if abi is None else (*_FLAGS, f'-DABI="abi-{abi}.h"')
+    digest = hashlib.sha256(asked.stdout + " ".join(flags).encode())
     for source in sources:
         digest.update(source.read_bytes())
     built = cache_dir() / name / f"{digest.hexdigest()[:16]}.so"
@@ -38,7 +41,7 @@ def adapter(name: str = "adapter") -> Path:
         fresh = Path(work) / f"{name}.so"
         files = [str(source) for source in sources if source.suffix == ".c"]
         done = subprocess.run(
-            [compiler, *_FLAGS, "-o", str(fresh), *files, "-ldl"],
+            [compiler, *flags, "-o", str(fresh), *files, "-ldl"],
             capture_output=True,
             text=True,
             check=False,

@@ -9,16 +9,32 @@ import platform
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
+from vmstate.dialects import DIALECTS
 from vmstate_conformance.qemu.build import adapter
 from vmstate_conformance.qemu.containers import ContainerAnswer, ContainerQuestion
 from vmstate_conformance.qemu.provision import Qemu, QemuError
-from vmstate_conformance.qemu.translate import Answer, Question
+from vmstate_conformance.qemu.translate import Answer, PrintedAnswer, Question
 
-#: The engines whose layout the adapter knows, and the dialect that each speaks.
-KNOWN: Final = {"11.1.3": "qemu-11.1.3"}
-_MACHINE: Final = ("-M", "none,accel=qtest", "-display", "none", "-nodefaults", "-S")
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An engine that the adapter knows: its dialect, and the `abi-VERSION.h` of its layout."""
+
+    dialect: str
+    abi: str
+    answer: type[Answer] = Answer
+    """How its answers are read."""
+
+
+#: The engines whose layout the adapter knows, by how their versions begin: all parts of one.
+KNOWN: Final = {
+    "11.1.3": Known("qemu-11.1.3", "11.1"),
+    "10.0": Known("qemu-10.0", "10.0", PrintedAnswer),
+}
+_OTHERS: Final = ("-display", "none", "-nodefaults", "-S")
 
 #: A description whose result is known: an array of pointers, one of them sent.
 _SELF_TEST: Final[dict[str, Any]] = {
@@ -75,6 +91,76 @@ _SELF_TEST_RESULT: Final = {
     "stream_error": 0,
     "heap": {"allocated": 1, "leaked": 0},
 }
+#: One for every engine: counts and pointers by members, a NULL, a subsection.
+_PLAIN_TEST: Final[dict[str, Any]] = {
+    "op": "load",
+    "document": {
+        "structs": {
+            "S": {
+                "size": 32,
+                "members": [
+                    {"name": "n", "offset": 0, "type": "uint16"},
+                    {"name": "m", "offset": 2, "type": "uint16"},
+                    {"name": "d", "offset": 8, "type": {"pointer": {"array": "uint16"}}},
+                    {"name": "p", "offset": 16, "type": {"pointer": "uint8"}},
+                    {"name": "t", "offset": 24, "type": "uint64"},
+                ],
+            },
+        },
+        "descriptions": {
+            "s": {
+                "struct": "S",
+                "version_id": 1,
+                "fields": [
+                    {"name": "n", "info": "uint16", "size": 2, "flags": ["VMS_SINGLE"]},
+                    {
+                        "name": "d",
+                        "info": "uint16",
+                        "size": 2,
+                        "offset": 8,
+                        "num_offset": 0,
+                        "flags": ["VMS_VARRAY_UINT16", "VMS_POINTER", "VMS_ALLOC"],
+                    },
+                    {
+                        "name": "p",
+                        "info": "uint8",
+                        "size": 8,
+                        "offset": 16,
+                        "num": 1,
+                        "flags": ["VMS_ARRAY", "VMS_ARRAY_OF_POINTER"],
+                    },
+                ],
+                "subsections": ["s/t"],
+            },
+            "s/t": {
+                "struct": "S",
+                "version_id": 3,
+                "fields": [
+                    {
+                        "name": "t",
+                        "info": "timer",
+                        "size": 8,
+                        "offset": 24,
+                        "version_id": 3,
+                        "flags": ["VMS_SINGLE"],
+                    }
+                ],
+            },
+        },
+        "root": "s",
+    },
+    "destination": {"n": 0, "m": 9, "d": None, "p": None, "t": 0},
+    "version_id": 1,
+    "stream": "000200010002300503732f7400000003000000000000000900",
+}
+_PLAIN_RESULT: Final = {
+    "verdict": "accept",
+    "state": {"n": "2", "m": "9", "d": ["1", "2"], "p": None, "t": "9"},
+    "consumed": 24,
+    "stream_error": 0,
+    "heap": {"allocated": 1, "leaked": 0},
+}
+_SELF_TESTS: Final = ((_SELF_TEST, _SELF_TEST_RESULT), (_PLAIN_TEST, _PLAIN_RESULT))
 
 
 class Engine:
@@ -84,30 +170,40 @@ class Engine:
         if platform.machine() != "x86_64":
             raise QemuError(f"the adapter knows x86-64, not {platform.machine()}")
         self.version = qemu.version()
-        if self.version not in KNOWN:
-            known = ", ".join(KNOWN)
-            raise QemuError(f"{qemu.binary}: QEMU {self.version} is not known, only {known}")
+        known = self._of(self.version)
+        if known is None:
+            known_ones = ", ".join(KNOWN)
+            raise QemuError(f"{qemu.binary}: QEMU {self.version} is not known, only {known_ones}")
+        self.known = known
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._start(qemu)
-        result = self.ask(_SELF_TEST)
-        if result != _SELF_TEST_RESULT:
-            self.close()
-            raise QemuError(f"{qemu.binary}: the self-test gave {result}")
+        for test, wanted in _SELF_TESTS:
+            result = self.ask(test)
+            if result["verdict"] != "unsupported" and result != wanted:
+                self.close()
+                raise QemuError(f"{qemu.binary}: the self-test gave {result}")
+
+    @classmethod
+    def _of(cls, version: str) -> Known | None:
+        """Find what is known of a version."""
+        return next(
+            (known for begin, known in KNOWN.items() if f"{version}.".startswith(f"{begin}.")), None
+        )
 
     @property
     def dialect(self) -> str:
         """The dialect that this engine speaks."""
-        return KNOWN[self.version]
+        return self.known.dialect
 
     def _start(self, qemu: Qemu) -> None:
-        library = adapter()
+        library = adapter(abi=self.known.abi)
         ours, theirs = os.pipe()
         from_us, to_them = os.pipe()
         env = {**os.environ, **qemu.environment(), "VMSTATE_ADAPTER": f"{from_us},{theirs}"}
         if qemu.sysroot is None:
             env["LD_PRELOAD"] = str(library)
         self._process = subprocess.Popen(
-            qemu.command(*_MACHINE, preload=library),
+            qemu.command("-M", f"none,accel={qemu.accel}", *_OTHERS, preload=library),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
@@ -128,8 +224,12 @@ class Engine:
         """Run one request. Raises `CaseError` where it is wrong, `QemuError` where QEMU is gone."""
         whole = request.get("op") == "stream"
         question = ContainerQuestion(request) if whole else Question(request)
-        if isinstance(question, ContainerQuestion) and question.unsupported:
-            return {"verdict": "unsupported", "needs": question.unsupported}
+        descriptions = question.document.descriptions.values()
+        lacking = DIALECTS[self.dialect].lacks(question.op, descriptions)
+        if not lacking and isinstance(question, ContainerQuestion):
+            lacking = question.unsupported
+        if lacking:
+            return {"verdict": "unsupported", "needs": lacking}
         lines: list[str] = []
         try:
             self._out.write("\n".join(question.lines()) + "\n")
@@ -142,7 +242,7 @@ class Engine:
             lines.append(line)
         if isinstance(question, ContainerQuestion):
             return ContainerAnswer(question, lines).result()
-        return Answer(question, lines).result()
+        return self.known.answer(question, lines).result()
 
     def close(self) -> None:
         """End the process."""
@@ -155,6 +255,12 @@ class Engine:
             self._process.wait()
         self._in.close()
         self._log.close()
+
+    @property
+    def ops(self) -> list[str]:
+        """The operations that it can be asked for."""
+        absent = DIALECTS[self.dialect].absent
+        return [op for op in ("check", "save", "load", "stream") if f"ops:{op}" not in absent]
 
     def _said(self) -> str:
         self._log.seek(0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QEMU's own engine as a testee: `python -m vmstate_conformance.qemu.serve [PATH]`."""
+"""QEMU's own engine as a testee: `python -m vmstate_conformance.qemu.serve [PATH | --release X.Y]`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vmstate.errors import CaseError
 from vmstate.flags import FLAGS
 from vmstate.infos import INFOS
 from vmstate_conformance.qemu.engine import Engine
-from vmstate_conformance.qemu.provision import QemuError, find
+from vmstate_conformance.qemu.provision import Qemu, QemuError, find
 from vmstate_conformance.testees.reference import serve
 
 
@@ -48,7 +48,7 @@ class Server:
             "profiles": ["compat"],
             "descriptions": "dynamic",
             "caps": {
-                "ops": ["check", "save", "load", "stream"],
+                "ops": self._engine.ops,
                 "infos": list(INFOS),
                 "flags": list(FLAGS),
                 "vmdesc": True,
@@ -60,7 +60,7 @@ class Server:
         }
 
     def _run(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        if message.get("op") not in ("check", "save", "load", "stream"):
+        if message.get("op") not in self._engine.ops:
             return {"verdict": "unsupported", "needs": f"ops:{message.get('op')}"}
         try:
             return self._engine.ask(message)
@@ -68,12 +68,22 @@ class Server:
             return {"verdict": "failure", "detail": str(error)}
 
 
+def _wanted(arguments: list[str]) -> Qemu:
+    """Find the provisioned binary, that of another release, or the one at a path."""
+    match arguments:
+        case ["--release", release]:
+            return find(None, release=release)
+        case [path]:
+            return find(path)
+    return find(None)
+
+
 def main() -> int:
     """Serve standard input."""
     # QEMU must not outlive us, whatever ends us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        engine = Engine(find(sys.argv[1] if len(sys.argv) > 1 else None))
+        engine = Engine(_wanted(sys.argv[1:]))
     except QemuError as error:
         print(error, file=sys.stderr)
         return 2

@@ -263,14 +263,47 @@ class Answer:
             self._heap.place(block)
 
 
+class PrintedAnswer(Answer):
+    """The lines of an engine that returns a number and prints the rest, or says nothing more."""
+
+    def result(self) -> dict[str, Any]:
+        """Give the result."""
+        found = super().result()
+        if found["verdict"] not in ("reject", "error"):
+            return found
+        printed = _bytes(self._found["printed"][0]).decode(errors="replace")
+        told = [re.sub(r"^qemu-system-\S+: ", "", line) for line in printed.splitlines()]
+        returned, hook, by_hook = self._found["cause"]
+        found["message"] = "; ".join([*filter(None, [found["message"]]), *told])
+        found["error"] = self._error(told, int(returned), hook, int(by_hook))
+        return found
+
+    def _error(self, told: list[str], returned: int, hook: str, by_hook: int) -> str:
+        # A hook's failure ends everything, so that the last one to fail is the cause.
+        if self._question.op == "save":
+            return "hook-failed" if hook == "save" else "field-load-failed"
+        if by_hook < 0:
+            return f"{hook}-load-failed"
+        causes = [line for line in told if not _WRAPS.match(line)]
+        if causes:
+            return error_class(causes[0])
+        return _SILENT.get(returned, "field-load-failed")
+
+
+#: What every level of an engine without errors prints above the cause.
+_WRAPS: Final = re.compile(r"(Failed to load \S|.*: failed to load )")
+#: What some causes return without a word.
+_SILENT: Final = {-2: "unknown-subsection", -5: "stream-error"}
+
 _DUMPED: Final = (1 << 20) + 1
 
 _CLASSES: Final = (
     (r"too new( for local version_id -?\d+)?$", "version-too-new"),
-    (r"too old( for local minimum version_id -?\d+)?$", "version-too-old"),
+    (r"too old( for local minimum version_id +-?\d+)?$", "version-too-old"),
     (r"^pre load hook failed for: ", "pre-load-failed"),
     (r"^post load hook failed for: ", "post-load-failed"),
     (r"^Unexpected ptr marker: ", "unexpected-ptr-marker"),
+    (r"^vmstate: get_nullptr expected ", "unexpected-ptr-marker"),
     (r"^Input validation failed: ", "validation-failed"),
     (r"^VM subsection '.*' in '.*' does not exist$", "unknown-subsection"),
     (r"^Failed to load .* state: stream error: -\d+$", "stream-error"),

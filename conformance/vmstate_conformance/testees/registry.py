@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
@@ -98,6 +99,8 @@ class Testee:
             if not volatility3.installed():
                 raise TesteeError(volatility3.MISSING)
             return volatility3.command()
+        if re.fullmatch(r"qemu-\d+\.\d+", self.word):
+            return _qemu(None, self.word.removeprefix("qemu-"))
         try:
             command = shlex.split(self.word)
         except ValueError as error:
@@ -116,10 +119,10 @@ def expectations(named: str | Path) -> Path:
     return volatility3.EXPECTATIONS if str(named) == "volatility3" else Path(named)
 
 
-def _qemu(path: str | None) -> list[str]:
+def _qemu(path: str | None, release: str | None = None) -> list[str]:
     try:
         module = importlib.import_module("vmstate_conformance.testees.qemu")
     except ModuleNotFoundError:
         raise TesteeError("this version cannot drive QEMU itself yet") from None
-    command: list[str] = module.command(path)
+    command: list[str] = module.command(path, release)
     return command

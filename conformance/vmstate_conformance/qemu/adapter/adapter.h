@@ -3,8 +3,8 @@
  * The adapter: preloaded into an unmodified qemu-system-* binary, it takes over once QEMU has set
  * itself up, and runs descriptions that come as text through the binary's own VMState engine.
  *
- * Declared here: the engine's ABI as the binary of 11.1.3 has it on x86-64 (facts of its layout, in our
- * words), and what the parts of the adapter have to do with each other.
+ * Declared here: what the parts of the adapter have to do with each other. The engine's ABI, which
+ * differs by version, is in `abi-VERSION.h`.
  */
 #ifndef ADAPTER_H
 #define ADAPTER_H
@@ -23,60 +23,16 @@ typedef struct Error Error;
 typedef struct VMStateField VMStateField;
 typedef struct VMStateDescription VMStateDescription;
 
-typedef struct {
-    const char *name;
-    int (*get)(QEMUFile *, void *, size_t, const VMStateField *);
-    int (*put)(QEMUFile *, void *, size_t, const VMStateField *, JSONWriter *);
-    bool (*load)(QEMUFile *, void *, size_t, const VMStateField *, Error **);
-    bool (*save)(QEMUFile *, void *, size_t, const VMStateField *, JSONWriter *, Error **);
-} VMStateInfo;
+typedef struct VMStateInfo VMStateInfo;
 
-/* Where a run-time count or size is in the object, and how many bytes wide; width 0: there is none. */
-typedef struct {
-    uint32_t offset;
-    uint8_t width;
-} Indirect;
-
-struct VMStateField {
-    const char *name;
-    size_t offset, size;
-    Indirect size_indirect, num_indirect;
-    size_t start;
-    int num;
-    const VMStateInfo *info;
-    uint32_t flags;
-    const VMStateDescription *vmsd;
-    int version_id, struct_version_id;
-    bool (*field_exists)(void *, int);
-};
-
-struct VMStateDescription {
-    const char *name;
-    bool unmigratable, early_setup;
-    int version_id, minimum_version_id, priority;
-    int (*pre_load)(void *);
-    bool (*pre_load_errp)(void *, Error **);
-    int (*post_load)(void *, int);
-    bool (*post_load_errp)(void *, int, Error **);
-    int (*pre_save)(void *);
-    bool (*pre_save_errp)(void *, Error **);
-    void (*post_save)(void *);
-    bool (*needed)(void *);
-    bool (*dev_unplug_pending)(void *);
-    const VMStateField *fields;
-    const VMStateDescription *const *subsections;
-};
-
-_Static_assert(sizeof(VMStateField) == 0x60, "VMStateField is not 11.1.3's");
-_Static_assert(offsetof(VMStateDescription, fields) == 0x60, "VMStateDescription is not 11.1.3's");
-
-enum { VMS_END = 0x20000 };
+/* Which version's layout and calls it is, the build says. */
+#include ABI
 
 /* ---- engine.c: the functions that are called in the binary, found by name ---- */
 
 typedef struct {
-    bool (*load)(QEMUFile *, const VMStateDescription *, void *, int, Error **);
-    bool (*save)(QEMUFile *, const VMStateDescription *, void *, JSONWriter *, Error **);
+    AbiLoad *load;
+    AbiSave *save;
     int (*enroll)(void *, uint32_t, const VMStateDescription *, void *, int, int, Error **);
     int (*loadvm)(QEMUFile *, Error **);
     /* The state of the incoming side, whose first member is the file that it reads. */
@@ -96,6 +52,8 @@ typedef struct {
     void (*timer_mod)(void *, int64_t);
     void (*timer_del)(void *);
     uint64_t (*timer_expiry)(void *);
+    /* Descriptions are checked as they are registered where this is set. */
+    bool *under_test;
 } Engine;
 
 extern Engine engine;
@@ -133,6 +91,8 @@ void describe_reset(void);
 /* Take a line that starts with `desc`, `field`, `pred` or `sub`; false where it is none of them. */
 bool describe_line(const char *verb, Words *);
 const VMStateDescription *describe_get(int number);
+/* Which hook of the case was the last not to return 0, and what it returned: "" where none was. */
+const char *describe_hook(int *returned);
 
 /* ---- run.c: one case ---- */
 

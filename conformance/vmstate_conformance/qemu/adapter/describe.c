@@ -172,6 +172,24 @@ static void pred_line(Words *words)
 
 /* ---- the pools ---- */
 
+static const char *last_hook = "";
+static int last_returned;
+
+static int hook(const char *which, int returned)
+{
+    if (returned) {
+        last_hook = which;
+        last_returned = returned;
+    }
+    return returned;
+}
+
+const char *describe_hook(int *returned)
+{
+    *returned = last_returned;
+    return last_hook;
+}
+
 #define POOL16(X, n)                                                                                     \
     X(n##0) X(n##1) X(n##2) X(n##3) X(n##4) X(n##5) X(n##6) X(n##7)                                      \
     X(n##8) X(n##9) X(n##a) X(n##b) X(n##c) X(n##d) X(n##e) X(n##f)
@@ -184,9 +202,15 @@ static void pred_line(Words *words)
 
 #define EXISTS(n) static bool exists_##n(void *o, int v) { return holds(n, o, v); }
 #define NEEDED(n) static bool needed_##n(void *o) { return holds(descs[n].needed, o, 0); }
-#define PRE_LOAD(n) static int pre_load_##n(void *o) { (void)o; return descs[n].pre_load; }
-#define POST_LOAD(n) static int post_load_##n(void *o, int v) { (void)o; (void)v; return descs[n].post_load; }
-#define PRE_SAVE(n) static int pre_save_##n(void *o) { (void)o; return descs[n].pre_save; }
+#define PRE_LOAD(n) static int pre_load_##n(void *o) { (void)o; return hook("pre", descs[n].pre_load); }
+#define POST_LOAD(n)                                                                                     \
+    static int post_load_##n(void *o, int v)                                                             \
+    {                                                                                                    \
+        (void)o;                                                                                         \
+        (void)v;                                                                                         \
+        return hook("post", descs[n].post_load);                                                         \
+    }
+#define PRE_SAVE(n) static int pre_save_##n(void *o) { (void)o; return hook("save", descs[n].pre_save); }
 POOL256(EXISTS)
 POOL128(NEEDED)
 POOL128(PRE_LOAD)
@@ -248,10 +272,10 @@ static void field_line(Words *words)
     *field = (VMStateField){.name = next_name(words)};
     field->offset = (size_t)next_number(words);
     field->size = strtoull(next_word(words), NULL, 10);
-    field->size_indirect.offset = (uint32_t)next_number(words);
-    field->size_indirect.width = (uint8_t)next_number(words);
-    field->num_indirect.offset = (uint32_t)next_number(words);
-    field->num_indirect.width = (uint8_t)next_number(words);
+    size_t size_at = (size_t)next_number(words);
+    int size_width = (int)next_number(words);
+    size_t num_at = (size_t)next_number(words);
+    abi_indirect(field, size_at, size_width, num_at, (int)next_number(words));
     field->start = (size_t)next_number(words);
     field->num = (int)next_number(words);
     const char *info = next_word(words);
@@ -288,6 +312,8 @@ void describe_reset(void)
         }
     }
     n_pending = 0;
+    last_hook = "";
+    last_returned = 0;
 }
 
 bool describe_line(const char *verb, Words *words)

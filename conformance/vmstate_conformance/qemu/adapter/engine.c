@@ -18,8 +18,8 @@ const char *engine_find(void)
         const char *name;
         void **to;
     } wanted[] = {
-        {"vmstate_load_vmsd", (void **)&engine.load},
-        {"vmstate_save_vmsd", (void **)&engine.save},
+        {ABI_LOAD, (void **)&engine.load},
+        {ABI_SAVE, (void **)&engine.save},
         {"vmstate_register_with_alias_id", (void **)&engine.enroll},
         {"qemu_loadvm_state", (void **)&engine.loadvm},
         {"migration_incoming_get_current", (void **)&engine.incoming},
@@ -38,6 +38,7 @@ const char *engine_find(void)
         {"timer_mod_ns", (void **)&engine.timer_mod},
         {"timer_del", (void **)&engine.timer_del},
         {"timer_expire_time_ns", (void **)&engine.timer_expiry},
+        {"qtest_allowed", (void **)&engine.under_test},
     };
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
         *wanted[i].to = dlsym(RTLD_DEFAULT, wanted[i].name);
@@ -58,43 +59,33 @@ static void ring(void *opaque)
     (void)opaque;
 }
 
-static void timer_up(void *timer, const int64_t *held)
+static _Alignas(16) char stand_in[256];
+
+static void *timer_up(const void *at)
 {
-    memset(timer, 0, 256);
-    engine.timer_init(timer, NULL, 1, 1, 0, ring, NULL);
-    if (*held >= 0) {
-        engine.timer_mod(timer, *held);
+    int64_t held;
+    memcpy(&held, at, sizeof held);
+    memset(stand_in, 0, sizeof stand_in);
+    engine.timer_init(stand_in, NULL, 1, 1, 0, ring, NULL);
+    if (held >= 0) {
+        engine.timer_mod(stand_in, held);
+    }
+    return stand_in;
+}
+
+static void timer_down(void *at)
+{
+    int64_t held = (int64_t)engine.timer_expiry(stand_in);
+    engine.timer_del(stand_in);
+    if (at) {
+        memcpy(at, &held, sizeof held);
     }
 }
 
-static bool timer_load(QEMUFile *f, void *at, size_t size, const VMStateField *field, Error **errp)
-{
-    _Alignas(16) char timer[256];
-    int64_t held;
-    memcpy(&held, at, sizeof held);
-    timer_up(timer, &held);
-    bool good = real_timer->load(f, timer, size, field, errp);
-    held = (int64_t)engine.timer_expiry(timer);
-    engine.timer_del(timer);
-    memcpy(at, &held, sizeof held);
-    return good;
-}
-
-static bool timer_save(QEMUFile *f, void *at, size_t size, const VMStateField *field, JSONWriter *vmdesc,
-                       Error **errp)
-{
-    _Alignas(16) char timer[256];
-    int64_t held;
-    memcpy(&held, at, sizeof held);
-    timer_up(timer, &held);
-    bool good = real_timer->save(f, timer, size, field, vmdesc, errp);
-    engine.timer_del(timer);
-    return good;
-}
+ABI_STAND_IN(our_timer, real_timer, timer_up, timer_down)
 
 const VMStateInfo *engine_info(const char *suffix)
 {
-    static VMStateInfo timer;
     char name[64];
     if (strlen(suffix) > 40) {
         return NULL;
@@ -103,8 +94,7 @@ const VMStateInfo *engine_info(const char *suffix)
     const VMStateInfo *info = dlsym(RTLD_DEFAULT, name);
     if (info && !strcmp(suffix, "timer")) {
         real_timer = info;
-        timer = (VMStateInfo){.name = info->name, .load = timer_load, .save = timer_save};
-        return &timer;
+        return our_timer();
     }
     return info;
 }

@@ -14,7 +14,8 @@
  *   device DESC ROOT INSTANCE ALIAS   a registered description, for `stream`
  *   run OP VERSION VMDESC DESC ROOT HEX
  *
- * The answer is `result GOOD STREAM_ERROR CONSUMED MESSAGE` and what has become of memory, or
+ * The answer is, where the engine prints its causes, `printed TEXT` and `cause RETURNED HOOK RETURNED`;
+ * `result GOOD STREAM_ERROR CONSUMED MESSAGE` and what has become of memory, or
  * `abort KIND MESSAGE`; then `end`. Texts are hex.
  */
 #include "adapter.h"
@@ -284,25 +285,57 @@ static void put_result(bool good, int stream_error, size_t consumed, const Error
     put_hex("", message, strlen(message));
 }
 
+/* What QEMU prints while it works tells causes apart that it has one error, or none, for. */
+static int printing(int *usual)
+{
+    int printed = file_of(NULL, 0);
+    *usual = dup(2);
+    dup2(printed, 2);
+    return printed;
+}
+
+static void put_printed(int fd, int usual)
+{
+    static char printed[1 << 14];
+    dup2(usual, 2);
+    close(usual);
+    ssize_t size = pread(fd, printed, sizeof printed, 0);
+    put_hex("printed", printed, size > 0 ? (size_t)size : 0);
+    close(fd);
+}
+
+/* What an engine that has no Error for its causes leaves: a number, and which hook last returned one. */
+static void put_cause(int returned)
+{
+    int by_hook;
+    const char *hook = describe_hook(&by_hook);
+    fprintf(answer, "cause %d %s %d\n", returned, *hook ? hook : "-", by_hook);
+}
+
 static void load(const VMStateDescription *vmsd, void *root, int version, const uint8_t *bytes, size_t size)
 {
     static uint8_t rest[1 << 16];
     int fd = file_of(bytes, size);
     QEMUFile *file = engine.input(engine.channel(dup(fd)));
     Error *error = NULL;
+    int usual = -1, printed = ABI_PRINTS ? printing(&usual) : -1;
     running = true;
     alarm(seconds);
     blocks_watch(true);
-    bool good = engine.load(file, vmsd, root, version, &error);
+    int returned = abi_load(engine.load, file, vmsd, root, version, &error);
     blocks_watch(false);
     alarm(0);
     running = false;
+    if (ABI_PRINTS) {
+        put_printed(printed, usual);
+        put_cause(returned);
+    }
     int stream_error = engine.error(file);
     size_t left = 0, part;
     while ((part = engine.get(file, rest, sizeof rest))) {
         left += part;
     }
-    put_result(good, stream_error, (size_t)lseek(fd, 0, SEEK_CUR) - left, error);
+    put_result(returned >= 0, stream_error, (size_t)lseek(fd, 0, SEEK_CUR) - left, error);
     put_memory();
     close(fd);
 }
@@ -316,16 +349,22 @@ static void save(const VMStateDescription *vmsd, void *root, bool described)
     if (vmdesc) {
         engine.json_open(vmdesc, NULL);
     }
+    int usual = -1, printed = ABI_PRINTS ? printing(&usual) : -1;
     running = true;
     alarm(seconds);
     blocks_watch(true);
-    bool good = engine.save(file, vmsd, root, vmdesc, &error);
+    int returned = abi_save(engine.save, file, vmsd, root, vmdesc, &error);
+    bool good = returned >= 0;
     blocks_watch(false);
     if (vmdesc && good) {
         engine.json_close(vmdesc);
     }
     alarm(0);
     running = false;
+    if (ABI_PRINTS) {
+        put_printed(printed, usual);
+        put_cause(returned);
+    }
     engine.flush(file);
     put_result(good, engine.error(file), 0, error);
     size_t size = (size_t)lseek(fd, 0, SEEK_END);
@@ -361,15 +400,6 @@ static void device_line(Words *words)
     devices[n_devices++].alias = (int)next_number(words);
 }
 
-/* What QEMU prints while it loads tells causes apart that it has one error for. */
-static void put_printed(int fd)
-{
-    static char printed[1 << 14];
-    ssize_t size = pread(fd, printed, sizeof printed, 0);
-    put_hex("printed", printed, size > 0 ? (size_t)size : 0);
-    close(fd);
-}
-
 /* Register the devices, and load a whole stream into them. */
 static void stream(const uint8_t *bytes, size_t size)
 {
@@ -385,22 +415,19 @@ static void stream(const uint8_t *bytes, size_t size)
         engine.enroll(NULL, devices[i].instance, vmsd, devices[i].root, devices[i].alias,
                       vmsd->minimum_version_id, &error);
     }
-    int printed = file_of(NULL, 0), usual = dup(2);
-    dup2(printed, 2);
+    int usual, printed = printing(&usual);
     blocks_watch(true);
     bool good = engine.loadvm(file, &error) >= 0;
     blocks_watch(false);
     alarm(0);
     running = false;
-    dup2(usual, 2);
-    close(usual);
     int stream_error = engine.error(file);
     size_t left = 0, part;
     while ((part = engine.get(file, rest, sizeof rest))) {
         left += part;
     }
     put_result(good, stream_error, (size_t)lseek(fd, 0, SEEK_CUR) - left, error);
-    put_printed(printed);
+    put_printed(printed, usual);
     put_memory();
     close(fd);
 }
@@ -421,6 +448,7 @@ static bool run_line(Words *words)
         Error *error = NULL;
         running = true;
         alarm(seconds);
+        *engine.under_test = true;
         engine.enroll(NULL, (uint32_t)-1, vmsd, root, -1, 0, &error);
         alarm(0);
         running = false;
