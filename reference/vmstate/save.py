@@ -211,6 +211,8 @@ class Saver:
             reject.message = f"Save of field {vmsd.name}/{field.name} failed: {reject.message}"
             if writer is not None:
                 end_field(writer, field, self.stream.transferred() - start, marker=False)
+            if self.dialect.by_number and field.flags & VMS_STRUCT and not self.silent:
+                raise out_of_bounds("read through a wild pointer") from None
             raise
         if writer is not None:
             end_field(writer, field, self.stream.transferred() - start, marker=False)
@@ -237,14 +239,10 @@ class Saver:
         Only a VSTRUCT's child knows where an error goes. A STRUCT's makes none, and whoever has to
         put a prefix on it dies; a codec's gets one.
         """
-        silent, struct = self.silent, field.flags & VMS_STRUCT
-        self.silent = silent or bool(struct) or not field.is_struct
+        silent = self.silent
+        self.silent = silent or bool(field.flags & VMS_STRUCT) or not field.is_struct
         try:
             self.element(field, element, size)
-        except Reject:
-            if struct and not silent:
-                raise out_of_bounds("read through a wild pointer") from None
-            raise
         finally:
             self.silent = silent
 

@@ -9,12 +9,14 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from vmstate.dialects import DIALECTS
 from vmstate.errors import CaseError
+from vmstate.heap import POINTER
 from vmstate.operations import perform
 from vmstate_conformance.cases import Case, InputError
 from vmstate_conformance.cases.canonical import canonical_document, canonical_state
@@ -24,9 +26,27 @@ from vmstate_conformance.reports.dump import dump_lines
 from vmstate_conformance.strategies import builder
 from vmstate_conformance.strategies.generate import cases
 
+_AUTO: Final = "flags:VMS_ARRAY_OF_POINTER_AUTO_ALLOC"
 _BATCH: Final = 256
 _SCOPES: Final = {"small": builder.SMALL, "medium": builder.MEDIUM, "large": builder.LARGE}
 _REDUCE: Final = 20.0
+
+
+def _scope(dialect: str, size: str) -> builder.Scope:
+    """Give what to generate: for an engine that does not have all of it, what it has."""
+    scope, known = _SCOPES[size], DIALECTS.get(dialect)
+    if known is None or not known.absent:
+        return scope
+    without = {f"infos:{kind.replace('-', '_')}": kind for kind in scope.kinds}
+    lacking = {kind for need, kind in without.items() if need in known.absent}
+    automatic = _AUTO not in known.absent
+    kinds = (kind for kind in scope.kinds if kind not in lacking)
+    return replace(
+        scope,
+        kinds=tuple(kind for kind in kinds if automatic or "-auto-" not in kind),
+        automatic=automatic,
+        slot_size=0 if automatic else POINTER,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +85,7 @@ class Search:
         Raises `TesteeError` where one cannot be used, `InputError` where nothing can be written.
         """
         deadline = time.monotonic() + seconds
-        requests = cases(seed, count or 1 << 40, _SCOPES[size])
+        requests = cases(seed, count or 1 << 40, _scope(self.dialect, size))
         with Pair(self.words, self.dialect, self.profile) as pair:
             while time.monotonic() < deadline and (batch := list(islice(requests, _BATCH))):
                 for differing in pair.compare(batch):

@@ -26,7 +26,9 @@ class Scope:
     `fields` counts the fields of all descriptions together, about; `depth` descriptions inside each
     other. `failing_hooks` allows hooks that fail: legal, but neither saved nor loaded. `lookalikes`
     allows names that begin like those of others, so that a subsection may be taken for another's:
-    legal too, saved, and not always loaded again.
+    legal too, saved, and not always loaded again. `automatic` allows arrays whose pointers the load
+    makes (`kinds` must then have none either); `slot_size` is the size of an array of other pointers,
+    which was that of a pointer before 11.1.
     """
 
     fields: int = 12
@@ -37,6 +39,8 @@ class Scope:
     predicates: bool = True
     failing_hooks: bool = False
     lookalikes: bool = False
+    automatic: bool = True
+    slot_size: int = 0
 
 
 SMALL: Final = Scope(fields=3, depth=2)

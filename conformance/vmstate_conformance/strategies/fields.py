@@ -143,7 +143,8 @@ class Fields:
         storage, slots = shape.storage, shape.slots
         if self.parent.fresh:
             storage = "alloc" if storage == "pointer" else storage
-            slots = "auto" if slots == "pointers" else slots
+            unset = "auto" if self.build.scope.automatic else "inline"
+            slots = unset if slots == "pointers" else slots
         return Shape(storage, shape.count, slots, element)
 
     def _offer(self, name: str, offset: int, kind: str, *, sure: bool) -> None:
@@ -165,10 +166,9 @@ class Fields:
         made["num_offset"] = self.scalar(VARRAYS[flag])
         return [flag], number
 
-    @staticmethod
-    def _size(shape: Shape, size: int) -> int:
+    def _size(self, shape: Shape, size: int) -> int:
         if shape.slots == "pointers":
-            return 0
+            return self.build.scope.slot_size
         # VMSTATE_STRUCT_POINTER has the size of the pointer, which nothing looks at.
         if shape.name == "struct-inline-one-pointer":
             return _POINTER
