@@ -62,7 +62,7 @@ class Saver:
         """Save the object at `opaque` as of `version_id`. [SAVE-ORDER-1]"""
         # PRE_SAVE: only a negative number is a failure [SAVE-HOOK-1]
         if vmsd.pre_save and (vmsd.pre_save < 0 or self.dialect.by_number):
-            raise Reject("hook-failed", f"pre-save failed: {vmsd.name}")
+            raise Reject("hook-failed", f"pre-save failed: {vmsd.name}", vmsd.pre_save)
 
         # FIELDS
         self.depth += 1
@@ -211,8 +211,8 @@ class Saver:
             reject.message = f"Save of field {vmsd.name}/{field.name} failed: {reject.message}"
             if writer is not None:
                 end_field(writer, field, self.stream.transferred() - start, marker=False)
-            if self.dialect.by_number and field.flags & VMS_STRUCT and not self.silent:
-                raise out_of_bounds("read through a wild pointer") from None
+            if self.dialect.by_number and not self.silent:
+                self.prefix(field, reject)
             raise
         if writer is not None:
             end_field(writer, field, self.stream.transferred() - start, marker=False)
@@ -234,17 +234,19 @@ class Saver:
             self.save_vmsd(field.vmsd, element, version_id)
 
     def numbered(self, field: VMStateField, element: int, size: int) -> None:
-        """Save one element whose failure is a number.
-
-        Only a VSTRUCT's child knows where an error goes. A STRUCT's makes none, and whoever has to
-        put a prefix on it dies; a codec's gets one.
-        """
+        """Save one element whose failure is a number: only a VSTRUCT's child makes an error of it."""
         silent = self.silent
         self.silent = silent or bool(field.flags & VMS_STRUCT) or not field.is_struct
         try:
             self.element(field, element, size)
         finally:
             self.silent = silent
+
+    @staticmethod
+    def prefix(field: VMStateField, reject: Reject) -> None:
+        """Put a prefix on an error, and die where there is none: a codec gets one below 0."""
+        if field.flags & VMS_STRUCT or (not field.is_struct and reject.number > 0):
+            raise out_of_bounds("read through a wild pointer") from None
 
     def untouched(self, extent: Extent) -> tuple[int, int]:
         """What must change for the next element to differ from this one."""

@@ -32,7 +32,7 @@ _SCOPES: Final = {"small": builder.SMALL, "medium": builder.MEDIUM, "large": bui
 _REDUCE: Final = 20.0
 
 
-def _scope(dialect: str, size: str) -> builder.Scope:
+def scope_for(dialect: str, size: str) -> builder.Scope:
     """Give what to generate: for an engine that does not have all of it, what it has."""
     scope, known = _SCOPES[size], DIALECTS.get(dialect)
     if known is None or not known.absent:
@@ -85,7 +85,7 @@ class Search:
         Raises `TesteeError` where one cannot be used, `InputError` where nothing can be written.
         """
         deadline = time.monotonic() + seconds
-        requests = cases(seed, count or 1 << 40, _scope(self.dialect, size))
+        requests = cases(seed, count or 1 << 40, scope_for(self.dialect, size))
         with Pair(self.words, self.dialect, self.profile) as pair:
             while time.monotonic() < deadline and (batch := list(islice(requests, _BATCH))):
                 for differing in pair.compare(batch):

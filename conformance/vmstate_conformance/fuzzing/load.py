@@ -13,7 +13,7 @@ from copy import deepcopy
 from typing import Any, Final
 
 from vmstate import bulk
-from vmstate.dialects import DIALECTS, Dialect
+from vmstate.dialects import Dialect
 from vmstate.errors import CaseError, Outcome
 from vmstate.load import Loader
 from vmstate.stream import InputStream
@@ -21,11 +21,12 @@ from vmstate.trace import Trace
 from vmstate_conformance.fuzzing import dictionary
 from vmstate_conformance.fuzzing.audit import Leaks, heap_holds, leak_sources, outcome_holds
 from vmstate_conformance.fuzzing.catalogue import Destination, Entry, catalogue, selector
+from vmstate_conformance.fuzzing.dialects import COMPLETE
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.target import Native, Target
 
 HEADER: Final = 7
-_DIALECTS: Final = tuple(DIALECTS.values())
+_NAMES: Final = tuple(each.name for each in COMPLETE)
 #: Of the options byte: load twice, and take no short cut the second time.
 AGAIN: Final = 0x10
 
@@ -68,7 +69,7 @@ def parse(data: bytes) -> tuple[Entry, int, int, Dialect, int]:
     """Read the header: entry, destination, version_id, dialect and options."""
     entry = catalogue().entry(int.from_bytes(data[:3], "big"))
     version_id = int.from_bytes(data[4:6], "big", signed=True)
-    return entry, data[3], version_id, _DIALECTS[(data[6] & 0xF) % len(_DIALECTS)], data[6]
+    return entry, data[3], version_id, COMPLETE[(data[6] & 0xF) % len(COMPLETE)], data[6]
 
 
 def load(
@@ -162,8 +163,8 @@ def seed(request: dict[str, Any], dialect: str) -> Iterator[bytes]:
     chosen = selector(request["document"])
     states = catalogue().entry(chosen).states
     version_id, state = int(request["version_id"]), request["destination"]
-    if state in states and -(1 << 15) <= version_id < 1 << 15 and dialect in DIALECTS:
-        options = tuple(DIALECTS).index(dialect)
+    if state in states and -(1 << 15) <= version_id < 1 << 15 and dialect in _NAMES:
+        options = _NAMES.index(dialect)
         head = chosen.to_bytes(3, "big") + bytes([states.index(state)])
         head += version_id.to_bytes(2, "big", signed=True) + bytes([options])
         yield head + bytes.fromhex(request["stream"])

@@ -12,18 +12,18 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from vmstate.dialects import DIALECTS
 from vmstate.document import Document
 from vmstate.errors import CaseError
 from vmstate.operations import perform
 from vmstate_conformance.cases import Case
 from vmstate_conformance.fuzzing import container, profile, streams
 from vmstate_conformance.fuzzing.catalogue import LIMITS, corpus_cases, selector
+from vmstate_conformance.fuzzing.dialects import COMPLETE
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.target import Native, Target
 
 HEADER: Final = 4
-_DIALECTS: Final = tuple(DIALECTS)
+_DIALECTS: Final = tuple(each.name for each in COMPLETE)
 _Machine = tuple[int, dict[str, Any]]
 
 

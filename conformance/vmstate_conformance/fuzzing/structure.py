@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from vmstate.check import check
-from vmstate.dialects import DIALECTS, Dialect
+from vmstate.dialects import Dialect
 from vmstate.document import Document
 from vmstate.errors import CaseError, Outcome
 from vmstate.infos import INFOS
@@ -31,6 +31,7 @@ from vmstate.trace import Trace
 from vmstate_conformance.fuzzing import dictionary
 from vmstate_conformance.fuzzing.audit import Leaks, heap_holds, leak_sources, outcome_holds
 from vmstate_conformance.fuzzing.catalogue import LIMITS, Destination, destination
+from vmstate_conformance.fuzzing.dialects import COMPLETE
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.kept import Kept
 from vmstate_conformance.fuzzing.load import compare, result
@@ -51,7 +52,6 @@ HEADER: Final = 3
 GENES: Final = 32
 #: What may look like the beginning of a subsection's name must not reach the end of the stream.
 _AFTER: Final = bytes(260)
-_DIALECTS: Final = tuple(DIALECTS.values())
 #: Of the byte `how`, above two bits of dialect: hooks that fail, values that are bent before the save,
 #: a broken rule, odd flags; all of that only where ANY is set. RARE: fields of the rarer kinds alone.
 LOOSE, BENT, BROKEN, ODD, RARE, ANY = 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
@@ -236,7 +236,7 @@ def prepared(parts: Parts) -> Sent:
 
 def construct(genes: bytes, how: int) -> Built:
     """Build a document, which must be well-formed. Raises `Finding`."""
-    choices, dialect = Choices(from_bytes(genes)), _DIALECTS[(how & 3) % len(_DIALECTS)]
+    choices, dialect = Choices(from_bytes(genes)), COMPLETE[(how & 3) % len(COMPLETE)]
     scope = _RARE if how & RARE else MEDIUM
     legal = document(choices, loose(scope) if how & LOOSE else scope)
     choices.gene(_ODD_GENE)

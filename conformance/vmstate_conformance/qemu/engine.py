@@ -197,13 +197,15 @@ class Engine:
 
     def _start(self, qemu: Qemu) -> None:
         library = adapter(abi=self.known.abi)
+        # Of a binary that is not ours nobody knows what it has.
+        accel = qemu.accel if qemu.sysroot is not None else "qtest:tcg"
         ours, theirs = os.pipe()
         from_us, to_them = os.pipe()
         env = {**os.environ, **qemu.environment(), "VMSTATE_ADAPTER": f"{from_us},{theirs}"}
         if qemu.sysroot is None:
             env["LD_PRELOAD"] = str(library)
         self._process = subprocess.Popen(
-            qemu.command("-M", f"none,accel={qemu.accel}", *_OTHERS, preload=library),
+            qemu.command("-M", f"none,accel={accel}", *_OTHERS, preload=library),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,

@@ -143,7 +143,9 @@ def find(
         found = shutil.which(path)
         if found is None:
             raise QemuError(f"{path}: there is no such program")
-        return Qemu(Path(found), None)
+        # One of ours is run in its own sysroot, by whatever name it is asked for.
+        stamped = (each for each in Path(found).resolve().parents if (each / _STAMP).is_file())
+        return Qemu(Path(found), next(stamped, None))
     sysroot = (cache or cache_dir()) / _folder(release)
     binary = sysroot / "usr/bin" / ARCHS[arch][1]
     if not binary.is_file():
