@@ -15,7 +15,7 @@ from vmstate_conformance.mutants.patching import edit, table, value
 _TOO_NEW = "if version_id > vmsd.version_id:"
 _TOO_OLD = "if version_id < vmsd.minimum_version_id:"
 _PRE = "if vmsd.pre_load:"
-_POST = "if vmsd.post_load is not None and vmsd.post_load < 0:"
+_POST = "if vmsd.post_load and (vmsd.post_load < 0 or self.dialect.by_number):"
 _OCCUPIED = "if element and guarded:"
 _ORDINARY = "    elif element:\n        return element\n"
 _NULL = "if not extent.first and extent.count and extent.size:"
@@ -144,7 +144,7 @@ LOAD = table(
         ),
         "subsection-failure-unset": (
             "A subsection's failure sets no error on the stream.",
-            edit(Loader.load_vmsd, "self.stream.set_error(EINVAL)", "pass"),
+            edit(Loader.load_vmsd, "self.stream.set_error(self.number(reject))", "pass"),
         ),
         "field-version-ignored": (
             "A field of a later version is loaded all the same.",
@@ -281,7 +281,7 @@ LOAD = table(
         ),
         "stream-error-unnoticed": (
             "The stream's error is never looked at.",
-            edit(Loader.check_stream, "if self.stream.error:", "if False:"),
+            edit(Loader.check_stream, "if self.stream.error < 0:", "if False:"),
         ),
         "end-noticed-late": (
             "The end of the stream is noticed one element late.",

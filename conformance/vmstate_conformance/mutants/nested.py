@@ -10,7 +10,7 @@ from vmstate.infos_nested import GByteArray, GTree, Queue, Tmp
 from vmstate_conformance.mutants.patching import edit, table
 
 _MORE: Final = "while loader.stream.number(1):"
-_NODE: Final = "_load_node(loader, vmsd, field.size, field.version_id)"
+_NODE: Final = "_load_node(loader, vmsd, field.size, field.version_id, lost=lost)"
 
 NESTED = table(
     "nested",
@@ -49,7 +49,7 @@ NESTED = table(
         ),
         "queue-failed-node-leaks": (
             "A node that fails is not released.",
-            edit(infos_nested._load_node, "if node:", "if False:"),
+            edit(infos_nested._load_node, "if node and (not lost):", "if False:"),
         ),
         "queue-failed-node-linked": (
             "A node is linked in before it is loaded.",

@@ -12,7 +12,7 @@ from vmstate.save import Saver
 from vmstate.vmdesc import Compressor
 from vmstate_conformance.mutants.patching import edit, table, value
 
-_PRE: Final = "if vmsd.pre_save is not None and vmsd.pre_save < 0:"
+_PRE: Final = "if vmsd.pre_save and (vmsd.pre_save < 0 or self.dialect.by_number):"
 _NULL: Final = "if not extent.first and extent.count and extent.size:"
 _MARKED: Final = "if field.auto_alloc or is_null:"
 _CHILD: Final = "field.vmsd.version_id if struct else field.struct_version_id"
@@ -267,8 +267,8 @@ VMDESC = table(
             edit(
                 Saver.entry,
                 "            end_field(writer, field, self.stream.transferred() - start, marker=False)\n"
-                "        raise",
-                "            pass\n        raise",
+                "        if self.dialect.by_number and",
+                "            pass\n        if self.dialect.by_number and",
             ),
         ),
         "vmdesc-child-version": (
