@@ -94,6 +94,25 @@ def test_a_merge_keeps_the_inputs_that_reach_something(tmp_path: Path, start: Ru
     assert 0 < len(list((tmp_path / "out").iterdir())) <= 40
 
 
+def test_every_job_is_a_process_with_a_log_of_its_own(tmp_path: Path, start: Run) -> None:
+    options = ("-jobs=2", "-workers=1", "-runs=30", "--seeds", "none", str(tmp_path / "corpus"))
+    done = start(FUZZ / "load_fuzzer.py", *options)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for log in (tmp_path / "fuzz-0.log", tmp_path / "fuzz-1.log"):
+        assert "stat::number_of_executed_units: 30" in log.read_text()
+    assert list((tmp_path / "corpus").iterdir())
+
+
+def test_an_input_that_breaks_a_promise_is_minimized(tmp_path: Path, start: Run) -> None:
+    script, given, least = tmp_path / "toy.py", tmp_path / "input", tmp_path / "least"
+    script.write_text(TOY)
+    given.write_bytes(b"Xabcdefgh")
+    options = ("-minimize_crash=1", "-runs=500", f"-exact_artifact_path={least}", str(given))
+    done = start(script, *options)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert least.read_bytes() == b"X"
+
+
 def test_planted_bugs_are_found_and_said(start: Run) -> None:
     options = ("--mutant", "current-version-refused", "--seeds", "none", "-runs=500")
     done = start(FUZZ / "structure_fuzzer.py", *options)
