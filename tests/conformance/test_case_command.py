@@ -340,7 +340,7 @@ def test_whole_streams_are_cases_of_devices(tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_guide_is_a_draft_that_is_taken(tmp_path: Path) -> None:
-    guide = (corpus_dir().parent / "docs/adding-cases.md").read_text()
+    guide = (Path(__file__).parents[2] / "docs/adding-cases.md").read_text()
     example = json.loads(guide.partition("```json\n")[2].partition("```")[0])
     shutil.copytree(corpus_dir(), tmp_path / "corpus")
 

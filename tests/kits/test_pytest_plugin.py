@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 from vmstate_conformance.kits import cli as kits
@@ -22,7 +23,8 @@ def pytest_in(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 #: Where the package is not installed as a distribution, its entry point is not there either.
-PLUGIN = ["-p", "vmstate_conformance.pytest_plugin"]
+INSTALLED = {each.name for each in entry_points(group="pytest11")}
+PLUGIN = [] if "vmstate-conformance" in INSTALLED else ["-p", "vmstate_conformance.pytest_plugin"]
 
 
 def test_each_area_is_an_item(tmp_path: Path) -> None:

@@ -217,7 +217,7 @@ FAULTS = {
     ),
     "names of subsections are not checked": Fault(any_name, checks(), 200),
     "older than the minimum is fine": Fault(no_minimum, skewed(), 200),
-    "post_load is not called": Fault(no_post_load, loads(failing_hooks=True), 700),
+    "post_load is not called": Fault(no_post_load, loads(failing_hooks=True), 2000),
     "a failed element sets no error": Fault(forgotten_error, mutated(), 200),
     "the last of a queue comes first": Fault(last_first, loads(), 700),
     "VMS_MULTIPLY does nothing": Fault(no_multiply, loads(), 700),

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import sys
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, NoReturn
 
 Json = dict[str, Any]
@@ -346,7 +347,9 @@ class Load(Engine):
         idle = 0
         for index in range(count):
             before = self.stream.position
-            if there is None or not self.element(field, there, first + index * size, size):
+            # QEMU cuts the distance of an element to 32 bits, with their sign.
+            distance = (index * size + (1 << 31)) % (1 << 32) - (1 << 31)
+            if there is None or not self.element(field, there, first + distance, size):
                 if not size:
                     return
                 continue
@@ -483,8 +486,24 @@ class Save(Engine):
 # ---- the protocol ----
 
 
+def children(document: Json) -> dict[str, list[str]]:
+    """Give the descriptions of each description's structs."""
+    return {
+        name: [
+            str(field.get("vmsd"))
+            for field in description.get("fields") or ()
+            if "VMS_STRUCT" in field.get("flags", ())
+        ]
+        for name, description in document["descriptions"].items()
+    }
+
+
 def demand(document: Json) -> None:
     """Say what of a document this testee cannot do; infos and flags are in the hello already."""
+    try:
+        TopologicalSorter(children(document)).prepare()
+    except CycleError:
+        raise UnsupportedError("circles") from None
     for description in document["descriptions"].values():
         for key in ("subsections", "needed", "hooks"):
             if description.get(key) is not None:
