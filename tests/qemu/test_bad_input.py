@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from vmstate_conformance.qemu.engine import Engine
 from vmstate_conformance.qemu.machine import Machine
 from vmstate_conformance.qemu.provision import Qemu, QemuError, find
 
@@ -138,3 +139,26 @@ def test_arguments_that_qemu_does_not_know_come_with_its_reason(ask: Ask, stream
 
     assert result.exit_code == 3
     assert "'no-such-device' is not a valid device model name" in one_line(result)
+
+
+@pytest.mark.parametrize("release", ["9.9", "11", ""])
+def test_a_release_that_debian_has_not_is_refused(tmp_path: Path, release: str) -> None:
+    with pytest.raises(QemuError, match=rf"QEMU {release} cannot be provisioned, only .*10\.0"):
+        find(None, cache=tmp_path, release=release)
+
+
+def test_a_binary_of_ours_asked_for_by_its_path_keeps_its_sysroot(tmp_path: Path) -> None:
+    binary = tmp_path / "usr" / "bin" / "qemu-system-x86_64"
+    binary.parent.mkdir(parents=True)
+    binary.write_text("#!/bin/sh\n")
+    binary.chmod(0o755)
+
+    assert find(str(binary)).sysroot is None
+    (tmp_path / "provisioned.json").write_text("{}")
+    assert find(str(binary)).sysroot == tmp_path
+
+
+def test_a_version_of_another_layout_is_not_known(program: Program) -> None:
+    for version in ("10.1.0", "10.00.1", "9.2.0"):
+        with pytest.raises(QemuError, match=rf"QEMU {version} is not known, only 11\.1\.3, 10\.0"):
+            Engine(find(program(f"echo 'QEMU emulator version {version}'")))

@@ -146,6 +146,8 @@ def find(
         # One of ours is run in its own sysroot, by whatever name it is asked for.
         stamped = (each for each in Path(found).resolve().parents if (each / _STAMP).is_file())
         return Qemu(Path(found), next(stamped, None))
+    if release not in RELEASES:
+        raise QemuError(f"QEMU {release} cannot be provisioned, only {', '.join(RELEASES)}")
     sysroot = (cache or cache_dir()) / _folder(release)
     binary = sysroot / "usr/bin" / ARCHS[arch][1]
     if not binary.is_file():
