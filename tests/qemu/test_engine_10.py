@@ -213,3 +213,15 @@ def test_it_agrees_with_the_reference_on_generated_requests(engine: Engine) -> N
 
     assert engine.dialect == DIALECT
     assert [each for each in differing if not hangs_on_addresses(each.request, DIALECT)] == []
+
+
+def test_what_glib_prints_is_no_cause(ask: Ask) -> None:
+    # A tree that is not there takes a node with a complaint, and the stream then ends.
+    tree = {"name": "t", "info": "gtree", "vmsd": "elem", "size": 1, "flags": ["VMS_SINGLE"]}
+    request = load(({**tree, "offset": 32},), "00000002" + "01" + "00" * 7 + "05" + "07" + "01")
+    members = request["document"]["structs"]["Dev"]["members"]
+    members[-1]["type"]["count"] = 2
+    members.append({"name": "t", "offset": 32, "type": {"gtree": {"value": "Elem"}}})
+    request["destination"] = {**EMPTY, "p": [None] * 2, "t": None}
+
+    assert ask(request)["error"] == "stream-error"

@@ -290,8 +290,8 @@ class PrintedAnswer(Answer):
         return _SILENT.get(returned, "field-load-failed")
 
 
-#: What every level of an engine without errors prints above the cause.
-_WRAPS: Final = re.compile(r"(Failed to load \S|.*: failed to load )")
+#: What every level of an engine without errors prints above the cause, and what GLib grumbles at.
+_WRAPS: Final = re.compile(r"(Failed to load \S|.*: failed to load |GLib[\w-]*: )")
 #: What some causes return without a word.
 _SILENT: Final = {-2: "unknown-subsection", -5: "stream-error"}
 
