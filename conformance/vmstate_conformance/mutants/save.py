@@ -148,7 +148,7 @@ VMDESC = table(
         ),
         "vmdesc-nullptr": (
             "A marker's type is nullptr, as before 11.1.",
-            value(vmdesc, "PTR_MARKER", "nullptr"),
+            value(save, "PTR_MARKER", "nullptr"),
         ),
         "vmdesc-marker-numbered": (
             "A marker of a repeated name has its field's number.",
