@@ -3,16 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
 from vmstate_conformance.cases import InputError
 from vmstate_conformance.fuzzing import container, structure
-from vmstate_conformance.fuzzing.engine import planted
+from vmstate_conformance.fuzzing.engine import Hang, planted
 from vmstate_conformance.fuzzing.finding import Finding
-from vmstate_conformance.fuzzing.planted import REACH, UNFOUND, pitted
+from vmstate_conformance.fuzzing.planted import REACH, pitted
 from vmstate_conformance.fuzzing.targets import MODULES, target
+from vmstate_conformance.fuzzing.unfound import NEVER, RARE, UNFOUND
 from vmstate_conformance.mutants import MUTANTS, Mutant
 
 OWN = {
@@ -55,10 +58,70 @@ def test_seeds_alone_show_many_wrong_engines(capsys: pytest.CaptureFixture[str])
     assert len(found("structure", some, capsys)) > len(some) / 3
 
 
+@pytest.mark.parametrize("name", ["load", "loadvm"])
+def test_what_is_rare_from_nothing_is_shown_by_seeds(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explained = {mutant for _, names in RARE[name] for mutant in names.split()}
+    mutants = {mutant: REACH[name][mutant] for mutant in sorted(explained)}
+    assert found(name, mutants, capsys) == explained
+
+
+def test_nothing_that_is_built_is_what_a_bug_out_of_reach_needs() -> None:
+    for at in range(300):
+        parts = structure.fresh(random.Random(at), structure.Parts(b"", b"", 0, b""), 15)
+        document = structure.construct(parts.document, parts.how).source
+        for name, each in document["descriptions"].items():
+            assert all(field.get("info") != "ptr_marker" for field in each["fields"])
+            assert all("." not in member for member in members(each))
+            for sub in each.get("subsections") or ():
+                assert sub != name
+                assert sub.startswith(name) or name not in sub
+
+
+def members(value: object) -> Iterator[str]:
+    """Give the members that predicates name."""
+    if isinstance(value, dict):
+        if isinstance(value.get("member"), str):
+            yield value["member"]
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from members(each)
+
+
+def test_no_bug_is_explained_twice() -> None:
+    every = [
+        (name, mutant)
+        for kind in (NEVER, RARE)
+        for name, groups in kind.items()
+        for _, names in groups
+        for mutant in names.split()
+    ]
+    assert sorted(every) == sorted(UNFOUND)
+
+
 def test_what_shows_nothing_wrong_is_not_found(capsys: pytest.CaptureFixture[str]) -> None:
     harmless = Mutant("harmless", "Nothing.", "none", REACH["container"]["footer-unchecked"].change)
     (seed, *_) = container.seeds()
     pitted(container.TARGET, [harmless]).run(seed)
+    assert "planted" not in capsys.readouterr().err
+
+
+def test_an_input_that_is_slow_with_many_bugs_shows_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    calls: list[bytes] = []
+
+    def observe(data: bytes) -> str:
+        calls.append(data)
+        if len(calls) > 1:
+            raise Hang("no end after 10 s of CPU")
+        return "the same"
+
+    mutants = [REACH["container"]["footer-unchecked"], REACH["container"]["empty-name-taken"]]
+    pitted(replace(container.TARGET, observe=observe), mutants).run(b"")
+    assert len(calls) == 3
     assert "planted" not in capsys.readouterr().err
 
 

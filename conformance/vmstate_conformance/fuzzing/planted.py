@@ -8,6 +8,7 @@ their reach (whole streams, texts, profiles) has a few of its own here.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from typing import Any, Final
 from vmstate import operations
 from vmstate.whole import configuration, fields, lists, plan, pointers, ram, vmdesc, walk
 from vmstate_conformance.cases import reader
+from vmstate_conformance.fuzzing.engine import Hang
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.target import Target
 from vmstate_conformance.mutants import MUTANTS, Mutant, StaleError
@@ -32,21 +34,25 @@ def pitted(target: Target, mutants: Iterable[Mutant]) -> Target:
     observe = target.observe
     if observe is None:
         raise ValueError(f"{target.name} shows nothing to compare")
-    left, count = list(mutants), 0
+    left, count, patience = list(mutants), 0, target.timeout / 2
 
     def run(data: bytes) -> None:
         nonlocal count
         count += 1
-        plain = _seen(observe, data)
+        plain = _seen(observe, data, patience)
+        if plain is _UNKNOWN:
+            return
         for mutant in list(left):
             try:
                 with mutant.applied():
-                    changed = _seen(observe, data)
+                    changed = _seen(observe, data, patience)
+            except Hang:
+                continue
             except StaleError as error:
                 left.remove(mutant)
                 print(f"== planted {mutant.name} does not fit: {error}", file=sys.stderr)
                 continue
-            if changed != plain:
+            if changed is not _UNKNOWN and changed != plain:
                 left.remove(mutant)
                 print(f"== planted {mutant.name} found after {count} executions", file=sys.stderr)
         if not left:
@@ -55,13 +61,20 @@ def pitted(target: Target, mutants: Iterable[Mutant]) -> Target:
     return replace(target, run=run)
 
 
-def _seen(observe: Any, data: bytes) -> Any:
+def _seen(observe: Any, data: bytes, patience: float) -> Any:
     """Give what a run shows; an error that escapes is a part of that."""
+    start = time.process_time()
     try:
         return observe(data)
+    except Hang as error:
+        # The limit is that of an input: one that is slow with many bugs hangs with none.
+        return str(error) if time.process_time() - start >= patience else _UNKNOWN
     except Exception as error:  # noqa: BLE001 - the wrong code may fail in any way
         return f"{type(error).__name__}: {error}"
 
+
+#: What a run shows that was ended too early to tell.
+_UNKNOWN: Final = object()
 
 #: Wrong readers of whole streams.
 _WHOLE: Final = table(
@@ -286,6 +299,3 @@ REACH: Final[Mapping[str, Mapping[str, Mutant]]] = MappingProxyType(
         "differential": _ENGINE,
     }
 )
-
-#: What a fuzzer cannot find, and why.
-UNFOUND: Final[Mapping[tuple[str, str], str]] = MappingProxyType({})
