@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from vmstate_conformance.cases import InputError
-from vmstate_conformance.fuzzing import container, structure
+from vmstate_conformance.fuzzing import container, structure, vmdesc
 from vmstate_conformance.fuzzing.engine import Hang, planted
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.planted import REACH, pitted
@@ -65,6 +65,13 @@ def test_what_is_rare_from_nothing_is_shown_by_seeds(
     explained = {mutant for _, names in RARE[name] for mutant in names.split()}
     mutants = {mutant: REACH[name][mutant] for mutant in sorted(explained)}
     assert found(name, mutants, capsys) == explained
+
+
+def test_a_key_that_comes_twice_shows_what_is_rare_in_a_vmdesc() -> None:
+    data = vmdesc.join(b"", b'{"devices": [], "devices": [{"name": "dev", "fields": []}]}')
+    plain = vmdesc.observe(data)
+    with REACH["vmdesc"]["repeated-keys-lost"].applied():
+        assert vmdesc.observe(data) != plain
 
 
 def test_nothing_that_is_built_is_what_a_bug_out_of_reach_needs() -> None:

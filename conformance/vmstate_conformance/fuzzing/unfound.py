@@ -65,7 +65,24 @@ RARE: Final[Groups] = MappingProxyType(
                 "compat-ignored",
             ),
         ),
+        "vmdesc": (
+            (
+                (
+                    "An object of the vmdesc must have a key twice, which only a change of bytes"
+                    " makes."
+                ),
+                "repeated-keys-lost",
+            ),
+        ),
         "structure": (
+            (
+                "A stream must end inside of one kind of field, or of a subsection's name.",
+                "equal-after-end bitmap-missing-words-kept peek-of-name-sets-no-error",
+            ),
+            (
+                "A tree must have keys out of order, or a temporary send a scalar of its parent.",
+                "gtree-unsorted tmp-without-parent tmp-saved-without-parent",
+            ),
             (
                 (
                     "Flags that exclude each other must meet in one field, or a size or count be"
@@ -91,6 +108,7 @@ RARE: Final[Groups] = MappingProxyType(
                     " alloc-positive-only count-uint8-as-uint16 count-uint16-as-uint8"
                     " gtree-count-unsigned member-unsigned le-negative-taken le-zero-refused"
                     " le-same-refused le-unsigned le-not-stored timer-negative-kept"
+                    " negative-count-positive equal-may-be-less le-any-taken le-stored-first"
                 ),
             ),
             (
@@ -111,6 +129,7 @@ RARE: Final[Groups] = MappingProxyType(
                     "sub-prefix-off-by-one sub-prefix-with-slash sub-cut-name-refused"
                     " sub-version-not-cut sub-first-only sub-in-order sub-needed-on-load"
                     " sub-not-needed-ends sub-saved-backwards sub-long-name-whole"
+                    " sub-prefix-longer sub-name-with-nul sub-version-ignored"
                 ),
             ),
             (
@@ -120,7 +139,7 @@ RARE: Final[Groups] = MappingProxyType(
                 ),
                 (
                     "pre-load-before-version post-load-before-subsections pre-save-after-fields"
-                    " all-is-any"
+                    " all-is-any pre-load-negative-only post-load-ignored must-exist-ignored"
                 ),
             ),
             (
@@ -128,7 +147,7 @@ RARE: Final[Groups] = MappingProxyType(
                     "A load must fail inside of a queue, tree or byte array, or find one that is"
                     " not empty."
                 ),
-                "qlist-keeps-the-rest gtree-failed-key-leaks bytearray-emptied",
+                "qlist-keeps-the-rest gtree-failed-key-leaks bytearray-emptied queue-emptied-first",
             ),
             (
                 (
@@ -139,17 +158,19 @@ RARE: Final[Groups] = MappingProxyType(
                     "check-array-before-size check-size-member-not-counted"
                     " check-size-member-by-offset check-size-member-by-width"
                     " check-prefix-unchecked check-all-children check-subsection-by-fields"
-                    " check-circle-taken check-missing-child-taken"
+                    " check-circle-taken check-missing-child-taken check-array-unchecked"
+                    " check-subsection-unvisited"
                 ),
             ),
             (
                 (
-                    "A vmdesc must have a certain kind of name or list, or the save fail in the"
+                    "A vmdesc must have a certain kind of name, type or list, or the save fail in"
+                    " the"
                     " middle of one."
                 ),
                 (
                     "vmdesc-marker-numbered vmdesc-empty-list-compressed vmdesc-failure-unfinished"
-                    " json-delete-plain json-slash-escaped"
+                    " json-delete-plain json-slash-escaped vmdesc-nullptr vmdesc-test-compressed"
                 ),
             ),
         ),
