@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from vmstate_conformance.cases.jsonfile import decoded
 from vmstate_conformance.cases.model import InputError
 from vmstate_conformance.corpus import corpus_dir
 
@@ -245,13 +246,7 @@ def _drafts(source: str) -> Iterator[tuple[str, Any]]:
             data = opened.read(_MOST + 1)
     except OSError as error:
         raise InputError(f"{source}: {error.strerror or error} [unreadable]") from None
-    if len(data) > _MOST:
-        raise InputError(f"{source}: more than {_MOST >> 20} MiB [file-size]")
-    try:
-        content = data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{source}:{line}: no UTF-8 [json]") from None
+    content = decoded(source, data, _MOST)
     lines = [(at, line) for at, line in enumerate(content.splitlines(), 1) if line.strip()]
     try:
         whole = json.loads(content)

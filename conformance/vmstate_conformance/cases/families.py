@@ -11,24 +11,24 @@ from vmstate.errors import CaseError
 from vmstate.values import brief, integer, mapping, sequence
 from vmstate_conformance.cases.segments import as_segments, join, segment_bytes
 
-KEYS: Final = frozenset(
-    {
-        "id",
-        "title",
-        "level",
-        "clauses",
-        "flags",
-        "of",
-        "expand",
-        "at",
-        "values",
-        "expect",
-        "except",
-        "witnesses",
-        "added",
-        "revised",
-    }
+#: The keys of a family, in the order of its file.
+IN_ORDER: Final = (
+    "id",
+    "title",
+    "level",
+    "clauses",
+    "flags",
+    "of",
+    "expand",
+    "at",
+    "values",
+    "expect",
+    "except",
+    "witnesses",
+    "added",
+    "revised",
 )
+KEYS: Final = frozenset(IN_ORDER)
 _LEFT_OUT: Final = frozenset({"why", "expect"})
 #: The most members of a family.
 _MOST: Final = 4096

@@ -66,14 +66,18 @@ def read_json(file: Path) -> JSONFile:
             data = opened.read(_MOST + 1)
     except OSError as error:
         raise InputError(f"{file}: {error.strerror or error} [unreadable]") from None
-    if len(data) > _MOST:
-        raise InputError(f"{file}: more than {_MOST >> 20} MiB [file-size]")
+    return parse_json(file, decoded(str(file), data, _MOST))
+
+
+def decoded(name: str, data: bytes, most: int) -> str:
+    """Take a file's bytes for text, unless there are more than `most`. Raises `InputError`."""
+    if len(data) > most:
+        raise InputError(f"{name}: more than {most >> 20} MiB [file-size]")
     try:
-        text = data.decode()
+        return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{file}:{line}: no UTF-8 [json]") from None
-    return parse_json(file, text)
+        raise InputError(f"{name}:{line}: no UTF-8 [json]") from None
 
 
 def parse_json(file: Path, text: str, first: int = 1) -> JSONFile:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from vmstate_conformance.cases import families
+
 _WIDTH: Final = 100
 
 _GROUP: Final = [
@@ -46,22 +48,6 @@ _CASE: Final = [
     "machine",
     "stream",
     "expect",
-    "witnesses",
-    "added",
-    "revised",
-]
-_FAMILY: Final = [
-    "id",
-    "title",
-    "level",
-    "clauses",
-    "flags",
-    "of",
-    "expand",
-    "at",
-    "values",
-    "expect",
-    "except",
     "witnesses",
     "added",
     "revised",
@@ -126,7 +112,7 @@ def canonical_group(group: Mapping[str, Any]) -> dict[str, Any]:
         del out["flags"]
     out["cases"] = [_case(each, _CASE) for each in group.get("cases", [])]
     if group.get("families"):
-        out["families"] = [_case(each, _FAMILY) for each in group["families"]]
+        out["families"] = [_case(each, families.IN_ORDER) for each in group["families"]]
     else:
         out.pop("families", None)
     return out
