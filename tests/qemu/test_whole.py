@@ -37,22 +37,29 @@ RAM = {
 @pytest.mark.parametrize("name", RAM)
 def test_ram_of_every_format_is_read_and_written_back(name: str) -> None:
     each = recipe(name)
-    data = harvest(each, binary(None, each.arch, program(each))).stream
-    text: list[str] = []
-    walker = open_file(data)
-    write(walker, text.append)
-    out: list[bytes] = []
-    encode(json.loads("".join(text)), out.append)
+    # Whether a page is sent again depends on how far the sending has come when it is written to.
+    for _ in range(6):
+        data = harvest(each, binary(None, each.arch, program(each))).stream
+        text: list[str] = []
+        walker = open_file(data)
+        write(walker, text.append)
+        out: list[bytes] = []
+        encode(json.loads("".join(text)), out.append)
 
-    assert walker.stream.faults == []
-    assert b"".join(out) == data
-    records = {
+        assert walker.stream.faults == []
+        assert b"".join(out) == data
+        if RAM[name] in ram_records(data):
+            return
+    pytest.fail(f"no record of the kind {RAM[name]} in six tries")
+
+
+def ram_records(data: bytes) -> set[str]:
+    return {
         record.op
         for item in open_file(data).walk()
         if isinstance(item, Section) and item.idstr == "ram"
         for record in item.state
     }
-    assert RAM[name] in records
 
 
 def test_a_snapshot_that_qemu_makes_is_found_in_its_image(tmp_path: Path) -> None:
