@@ -58,7 +58,9 @@ class ContainerQuestion(Question):
 
     def _memory(self, request: Mapping[str, Any]) -> int:
         self.machine = read_machine(request.get("machine", "none"))
-        self.devices = read_devices(request.get("devices"), self.document, self._heap, loading=True)
+        self.devices = read_devices(
+            request.get("devices"), self.document, self._heap, self.machine, loading=True
+        )
         return self.devices[0].opaque if self.devices else 0
 
     @property
@@ -68,6 +70,7 @@ class ContainerQuestion(Question):
             return "machine"
         odd = any(
             device.idstr in _OWN
+            or device.handler is not None
             or device.idstr != device.vmsd.name
             or device.compat
             or device.early

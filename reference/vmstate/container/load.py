@@ -20,7 +20,9 @@ from vmstate.container.model import (
     VERSION,
     VMDESCRIPTION,
     Device,
+    Handler,
     Machine,
+    PayloadError,
     Refusal,
     blocked,
 )
@@ -203,12 +205,29 @@ class ContainerLoader:
 
     def _load(self, stream: InputStream, device: Device) -> None:
         """Load a section's payload, as often and under whatever type it comes. [CONT-SECTION-7]"""
+        if device.handler is not None:
+            self._payload(stream, device, device.handler)
+            return
         loader = Loader(stream, self.heap, self.dialect, self.trace)
         loader.steps = self.steps
         self.trace.enter(device.idstr)
         loader.load_vmsd(device.vmsd, device.opaque, device.loaded_version)
         self.trace.leave()
         self.steps = loader.steps
+        device.loads += 1
+
+    def _payload(self, stream: InputStream, device: Device, handler: Handler) -> None:
+        """Let a handler load what no description describes. [CONT-SECTION-11]"""
+        version_id = device.loaded_version
+        self.trace.enter(device.idstr)
+        try:
+            handler.load(stream, version_id, self.machine, self.trace)
+        except PayloadError as error:
+            if error.printed:
+                self.machine.report(error.printed)
+            message = f"Failed to load vmstate version_id: {version_id}, ret: {error.code}"
+            raise Reject(error.error, message) from None
+        self.trace.leave()
         device.loads += 1
 
     def _footer(self, stream: InputStream, device: Device) -> None:

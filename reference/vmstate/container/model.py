@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Protocol
 
 from vmstate.description import VMStateDescription
 from vmstate.errors import EINVAL, Reject
+from vmstate.stream import InputStream
+from vmstate.trace import Trace
 
 MAGIC: Final = 0x5145564D
 VERSION: Final = 3
@@ -32,12 +34,27 @@ KNOWN_CAPABILITIES: Final = frozenset(CAPABILITIES.split())
 COMPARED: Final = ("x-ignore-shared", "mapped-ram")
 
 
+class Handler(Protocol):
+    """What loads the payload of a section that no description describes: QEMU's SaveVMHandlers."""
+
+    @property
+    def version_id(self) -> int:
+        """The version that it is registered with."""
+
+    def load(self, stream: InputStream, version_id: int, machine: Machine, trace: Trace) -> None:
+        """Load one payload, and note its parts. Raises `PayloadError` where QEMU's returns an error."""
+
+    def state(self) -> dict[str, Any]:
+        """Give what was loaded so far, in the form of its destination."""
+
+
 @dataclass(slots=True, eq=False)
 class Device:
-    """A registered description: QEMU's SaveStateEntry.
+    """A registered description, or handler: QEMU's SaveStateEntry.
 
-    `loaded_id` and `loaded_version` are those of the last header that named the device; both are 0
-    before one does. `compat` is the name and instance by which a device on a bus is also found.
+    Beside a `handler`, `vmsd` is empty and has its version. `loaded_id` and `loaded_version` are those of
+    the last header that named the device; both are 0 before one does. `compat` is the name and instance by
+    which a device on a bus is also found.
     """
 
     idstr: str
@@ -49,6 +66,7 @@ class Device:
     compat: tuple[str, int] | None = None
     early: bool = False
     unmigratable: bool = False
+    handler: Handler | None = None
     loaded_id: int = 0
     loaded_version: int = 0
     loads: int = 0
@@ -81,6 +99,16 @@ class Refusal(Reject):
     def __init__(self, error: str, message: str, code: int = EINVAL) -> None:
         super().__init__(error, message)
         self.code: Final = code
+
+
+class PayloadError(Exception):
+    """What a handler returns where it refuses, and what it has printed before."""
+
+    def __init__(self, error: str, code: int, printed: str = "") -> None:
+        super().__init__(printed)
+        self.error: Final = error
+        self.code: Final = code
+        self.printed: Final = printed
 
 
 def blocked(devices: list[Device]) -> None:

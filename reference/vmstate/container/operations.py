@@ -10,9 +10,12 @@ no other):
 
 A device may also have `alias_id`, `compat` (`idstr` and `instance_id`, by which it is found as a device on
 a bus), `section_id` (default: its place in the list), `early` and `unmigratable`. The list is QEMU's list
-of handlers, in its order. The result of `stream` has verdict, error, message, `consumed`, `stream_error`
-and `heap` as that of `load`, `printed` (what goes to standard error on the way) and for each device its
-`idstr`, `instance_id`, `state`, and `loads`, how often it was loaded.
+of handlers, in its order. A device of `stream` whose payload no description describes has a `handler` in
+place of a description, and a destination of that handler's form (`vmstate.container.payloads`).
+
+The result of `stream` has verdict, error, message, `consumed`, `stream_error` and `heap` as that of
+`load`, `printed` (what goes to standard error on the way) and for each device its `idstr`, `instance_id`,
+`state`, and `loads`, how often it was loaded.
 """
 
 from __future__ import annotations
@@ -21,8 +24,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vmstate.container.load import ContainerLoader
-from vmstate.container.model import KNOWN_CAPABILITIES, Device, Machine
+from vmstate.container.model import KNOWN_CAPABILITIES, Device, Handler, Machine
+from vmstate.container.payloads import HANDLERS
 from vmstate.container.save import ContainerSaver
+from vmstate.description import VMStateDescription
 from vmstate.document import Document
 from vmstate.errors import EINVAL, Abort, CaseError, Reject
 from vmstate.heap import Heap
@@ -41,6 +46,7 @@ _DEVICE: Final = frozenset(
         "alias_id",
         "compat",
         "description",
+        "handler",
         "section_id",
         "early",
         "unmigratable",
@@ -71,7 +77,7 @@ def run(request: Mapping[str, Any], document: Document, operation: Operation) ->
     heap = Heap(operation.limits)
     loading = request["op"] == "stream"
     machine = read_machine(request.get("machine", "none"))
-    devices = read_devices(request.get("devices"), document, heap, loading=loading)
+    devices = read_devices(request.get("devices"), document, heap, machine, loading=loading)
     if loading:
         return _stream(request, document, operation, heap, devices, machine)
     return _savevm(operation, heap, devices, machine)
@@ -105,7 +111,7 @@ def _stream(
             {
                 "idstr": device.idstr,
                 "instance_id": device.instance_id,
-                "state": reader.value(StructRef(device.vmsd.struct), device.opaque),
+                "state": _state(device, reader),
                 "loads": device.loads,
             }
             for device in devices
@@ -113,8 +119,14 @@ def _stream(
         "consumed": stream.position,
         "stream_error": stream.error,
         "printed": machine.printed,
-        "heap": heap_report(heap, *(device.opaque for device in devices)),
+        "heap": heap_report(heap, *(device.opaque for device in devices if device.handler is None)),
     }
+
+
+def _state(device: Device, reader: Reader) -> Any:
+    if device.handler is not None:
+        return device.handler.state()
+    return reader.value(StructRef(device.vmsd.struct), device.opaque)
 
 
 def _savevm(
@@ -133,7 +145,9 @@ def _savevm(
     return {"verdict": "ok", "stream": stream.data.hex(), "vmdesc": saver.vmdesc.text()}
 
 
-def read_devices(source: object, document: Document, heap: Heap, *, loading: bool) -> list[Device]:
+def read_devices(
+    source: object, document: Document, heap: Heap, machine: Machine, *, loading: bool
+) -> list[Device]:
     """Read the devices of a request, their state on the heap. Raises `CaseError`."""
     devices: list[Device] = []
     key = "destination" if loading else "state"
@@ -144,12 +158,10 @@ def read_devices(source: object, document: Document, heap: Heap, *, loading: boo
     for at, each in enumerate(given):
         path = f"devices[{at}]"
         one = mapping(each, path, _DEVICE | {key})
-        name = one.get("description", document.root.name)
-        if not isinstance(name, str) or name not in document.descriptions:
-            raise CaseError("description", f"{path}.description", f"{brief(name)} is none")
-        vmsd = document.descriptions[name]
+        handler = _handler(one, path, machine, loading=loading)
+        vmsd = _described(one, path, document, handler)
         device = Device(
-            _idstr(one.get("idstr", name), f"{path}.idstr"),
+            _idstr(one.get("idstr", vmsd.name), f"{path}.idstr"),
             integer(one.get("instance_id", 0), f"{path}.instance_id", _U32),
             vmsd,
             section_id=integer(one.get("section_id", at), f"{path}.section_id", _U32),
@@ -157,18 +169,49 @@ def read_devices(source: object, document: Document, heap: Heap, *, loading: boo
             compat=_compat(one.get("compat"), f"{path}.compat"),
             early=_flag(one, "early", path),
             unmigratable=_flag(one, "unmigratable", path),
+            handler=handler,
         )
         if (device.idstr, device.instance_id) in seen:
             # QEMU ends with status 1 at the second registration.
             raise CaseError("duplicate", path, f"a second {device.idstr} {device.instance_id}")
         seen.add((device.idstr, device.instance_id))
+        devices.append(device)
+        if handler is not None:
+            continue
         try:
             writer = Writer(document.layout, heap)
             device.opaque = writer.struct(vmsd.struct, one.get(key), f"{path}.{key}")
         except Abort as abort:
             raise CaseError("too-large", f"{path}.{key}", abort.message) from None
-        devices.append(device)
     return devices
+
+
+def _handler(
+    one: Mapping[str, Any], path: str, machine: Machine, *, loading: bool
+) -> Handler | None:
+    if "handler" not in one:
+        return None
+    name = one["handler"]
+    if not isinstance(name, str) or name not in HANDLERS:
+        raise CaseError("handler", f"{path}.handler", f"{brief(name)} is none")
+    if "description" in one:
+        raise CaseError("handler", path, "a handler needs no description")
+    if not loading:
+        raise CaseError("handler", f"{path}.handler", "handlers can load, but not save")
+    return HANDLERS[name](one.get("destination", {}), f"{path}.destination", machine)
+
+
+def _described(
+    one: Mapping[str, Any], path: str, document: Document, handler: Handler | None
+) -> VMStateDescription:
+    if handler is not None:
+        vmsd = VMStateDescription(one["handler"])
+        vmsd.version_id = handler.version_id
+        return vmsd
+    name = one.get("description", document.root.name)
+    if not isinstance(name, str) or name not in document.descriptions:
+        raise CaseError("description", f"{path}.description", f"{brief(name)} is none")
+    return document.descriptions[name]
 
 
 def _idstr(value: object, path: str) -> str:
