@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from vmstate.inputs.clusters import Run
 from vmstate_conformance.qemu import qcow2
 from vmstate_conformance.qemu.provision import QemuError
 
@@ -29,7 +30,7 @@ def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_snapshot_is_overwritten_in_its_clusters_and_nowhere_else(tmp_path: Path) -> None:
     image = tmp_path / "a"
     image.write_bytes(b"x" * 32)
-    place = qcow2.Snapshot(6, (8, 20), 4)
+    place = qcow2.Snapshot(6, (Run(8, 4), Run(20, 4)))
     with image.open("r+b") as file:
         place.write(file, b"abcde")
 
@@ -41,4 +42,4 @@ def test_what_does_not_fit_into_a_snapshot_is_refused(tmp_path: Path) -> None:
     image = tmp_path / "a"
     image.write_bytes(b"x" * 32)
     with image.open("r+b") as file, pytest.raises(ValueError, match="do not fit"):
-        qcow2.Snapshot(6, (8, 20), 4).write(file, b"123456789")
+        qcow2.Snapshot(6, (Run(8, 4), Run(20, 4))).write(file, b"123456789")

@@ -1,38 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""As much of qcow2 as is needed: making an empty image, and finding a snapshot's machine state in one."""
+"""As much of qcow2 as is needed: making an empty image, and other bytes in place of a snapshot's."""
 
 from __future__ import annotations
 
+import mmap
+import os
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from vmstate.inputs import qcow2
+from vmstate.inputs.clusters import Run, state_runs
+from vmstate.inputs.errors import InputFault
 from vmstate_conformance.qemu.provision import QemuError
 
-_MAGIC: Final = 0x514649FB
 _BITS: Final = 16
 _CLUSTER: Final = 1 << _BITS
-_HEADER: Final = struct.Struct(">IIQIIQIIQQIIQQQQII")
-_SNAPSHOT: Final = struct.Struct(">QIHHIIQII")
-_OFFSET: Final = 0x00FFFFFFFFFFFE00
-_COMPRESSED: Final = 1 << 62
+_HEADER: Final = struct.Struct(">4sIQIIQIIQQIIQQQQII")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Where a snapshot's machine state lies: `size` bytes in whole clusters of the image."""
+    """Where a snapshot's machine state lies: `size` bytes at the start of whole clusters of the image."""
 
     size: int
-    clusters: tuple[int, ...]
-    cluster: int
+    runs: tuple[Run, ...]
+
+    @property
+    def room(self) -> int:
+        """How many bytes can be put there."""
+        return sum(run.size for run in self.runs)
 
     def read(self, image: BinaryIO) -> bytes:
         """Give the state's bytes."""
         parts = []
-        for offset in self.clusters:
-            image.seek(offset)
-            parts.append(image.read(self.cluster))
+        for run in self.runs:
+            image.seek(run.offset)
+            parts.append(image.read(run.size))
         return b"".join(parts)[: self.size]
 
     def write(self, image: BinaryIO, data: bytes) -> None:
@@ -40,19 +47,20 @@ class Snapshot:
 
         Raises `ValueError` where `data` does not fit.
         """
-        if len(data) > len(self.clusters) * self.cluster:
-            raise ValueError(f"{len(data)} bytes do not fit into {len(self.clusters)} clusters")
-        for at, offset in enumerate(self.clusters):
-            part = data[at * self.cluster : (at + 1) * self.cluster]
-            image.seek(offset)
-            image.write(part.ljust(self.cluster, b"\0"))
+        if len(data) > self.room:
+            raise ValueError(f"{len(data)} bytes do not fit into {self.room}")
+        at = 0
+        for run in self.runs:
+            image.seek(run.offset)
+            image.write(data[at : at + run.size].ljust(run.size, b"\0"))
+            at += run.size
 
 
 def create(path: Path, size: int = 1 << 20) -> None:
     """Write an empty image of `size` bytes."""
     l1_size = max(1, -(-size // (_CLUSTER * _CLUSTER // 8)))
     header = _HEADER.pack(
-        *(_MAGIC, 3, 0, 0, _BITS, size, 0, l1_size, 3 * _CLUSTER),
+        *(qcow2.MAGIC, 3, 0, 0, _BITS, size, 0, l1_size, 3 * _CLUSTER),
         *(_CLUSTER, 1, 0, 0, 0, 0, 0, 4, 104),
     )
     clusters = (
@@ -66,46 +74,27 @@ def create(path: Path, size: int = 1 << 20) -> None:
 
 def snapshot(path: Path, name: str) -> Snapshot:
     """Find the machine state of the snapshot called `name`. Raises `QemuError`, `OSError`."""
-    with path.open("rb") as image:
-        try:
-            return _find(image, name)
-        except (struct.error, KeyError, ValueError):
-            raise QemuError(f"{path}: no qcow2 image with a snapshot '{name}'") from None
+    try:
+        with path.open("rb") as file, _mapped(file) as data:
+            image = qcow2.read_image(data)
+            chosen = qcow2.choose(qcow2.read_snapshots(data, image), name, image)
+            # There is room up to the end of the last cluster.
+            cluster = 1 << image.cluster_bits
+            rounded = replace(chosen, state_size=-(-chosen.state_size // cluster) * cluster)
+            runs = state_runs(data, image, rounded)
+    except InputFault as fault:
+        raise QemuError(f"{path}: no qcow2 image with a snapshot '{name}': {fault}") from None
+    if any(run.packed or run.offset < 0 for run in runs):
+        raise QemuError(f"{path}: the state of '{name}' is packed, or has holes")
+    return Snapshot(chosen.state_size, tuple(runs))
 
 
-def _find(image: BinaryIO, name: str) -> Snapshot:
-    header = _HEADER.unpack(image.read(_HEADER.size))
-    if header[0] != _MAGIC:
-        raise ValueError("no qcow2")
-    bits, size, count, at = header[4], header[5], header[11], header[12]
-    snapshots = {}
-    for _ in range(count):
-        at = (at + 7) & ~7
-        image.seek(at)
-        entry = _SNAPSHOT.unpack(image.read(_SNAPSHOT.size))
-        (l1, l1_size, id_size, name_size), extra_size = entry[:4], entry[8]
-        extra = image.read(extra_size)
-        image.read(id_size)
-        label = image.read(name_size).decode(errors="replace")
-        state = struct.unpack(">Q", extra[:8])[0] if extra_size >= 8 else entry[7]
-        snapshots[label] = (l1, l1_size, state)
-        at += _SNAPSHOT.size + extra_size + id_size + name_size
-    l1, l1_size, state = snapshots[name]
-    cluster = 1 << bits
-    per_l2 = cluster // 8
-    first = -(-size // (cluster * per_l2))
-    image.seek(l1)
-    tables = struct.unpack(f">{l1_size}Q", image.read(8 * l1_size))
-    found: list[int] = []
-    for table in tables[first:]:
-        if len(found) * cluster >= state:
-            break
-        image.seek(table & _OFFSET)
-        entries = struct.unpack(f">{per_l2}Q", image.read(cluster))
-        if any(each & _COMPRESSED for each in entries):
-            raise ValueError("compressed")
-        found.extend(each & _OFFSET for each in entries)
-    needed = -(-state // cluster)
-    if len(found) < needed or not all(found[:needed]):
-        raise ValueError("holes")
-    return Snapshot(state, tuple(found[:needed]), cluster)
+@contextmanager
+def _mapped(file: BinaryIO) -> Iterator[memoryview]:
+    if not os.fstat(file.fileno()).st_size:
+        raise InputFault("qcow2.truncated", 0, "an empty file")
+    with (
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole,
+        memoryview(whole) as data,
+    ):
+        yield data

@@ -88,7 +88,7 @@ class Arena:
     @property
     def room(self) -> int:
         """How many bytes a stream may have."""
-        return len(self._place.clusters) * self._place.cluster
+        return self._place.room
 
     def attempt(self, data: bytes) -> Verdict:
         """Load a stream; where it is accepted, let the machine go on, reset it, and stop it."""
