@@ -161,6 +161,48 @@ def lint(root: Path, *, engine: bool) -> None:
 
 
 @case.command()
+@click.option("--dialect", required=True, help="Like qemu-10.0; its engine must be provisioned.")
+@click.option("--check", is_flag=True, help="Write nothing.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each case that comes out otherwise.")
+@click.pass_obj
+def witness(root: Path, dialect: str, *, check: bool, verbose: bool) -> None:
+    """Add a dialect to all cases that hold in it as they stand.
+
+    Each case and family that does not name the dialect is asked of the reference and of the dialect's
+    engine, in both profiles. Where both give what is expected, the dialect is added, and its engine as a
+    witness. What comes out otherwise stays, and wants a case of its own. Exit status 1: the two
+    witnesses do not agree with each other.
+    """
+    from vmstate_conformance.cases.store import Corpus  # noqa: PLC0415
+    from vmstate_conformance.cases.upkeep import refresh  # noqa: PLC0415
+    from vmstate_conformance.cases.widening import Widener  # noqa: PLC0415
+    from vmstate_conformance.cases.witness import engines  # noqa: PLC0415
+    from vmstate_conformance.qemu.provision import QemuError  # noqa: PLC0415
+
+    try:
+        with engines() as found:
+            asked = found.of(dialect)
+            if asked is None:
+                raise InputError(f"--dialect {dialect}: no engine of it is provisioned [dialect]")
+            widener = Widener(Corpus(root), asked)
+            for name in widener.corpus.names():
+                widener.widen(name)
+        if not check and widener.added:
+            widener.corpus.write()
+            list(refresh(root))
+    except (InputError, QemuError) as error:
+        _fail(error)
+    for line in (*widener.disputed, *(widener.otherwise if verbose else ())):
+        click.echo(line, err=True)
+    click.echo(
+        f"{dialect}: {widener.added} cases and families {'hold' if check else 'added'}, "
+        f"{widener.held} had it, {len(widener.otherwise)} come out otherwise, "
+        f"{widener.lacking} cannot be asked, {len(widener.disputed)} disputed"
+    )
+    sys.exit(_REFUSED if widener.disputed else 0)
+
+
+@case.command()
 @click.argument("identity", metavar="ID")
 @click.pass_obj
 def dump(root: Path, identity: str) -> None:
@@ -212,16 +254,18 @@ def _add(root: Path, source: str, *, engine: bool, replace: bool) -> None:
 
 
 def _add_drafts(root: Path, drafts: list[tuple[str, Any]], *, engine: bool, replace: bool) -> None:
-    from vmstate_conformance.cases.draft import Adder, RefusedError  # noqa: PLC0415
+    from vmstate_conformance.cases.confirming import RefusedError  # noqa: PLC0415
+    from vmstate_conformance.cases.draft import Adder  # noqa: PLC0415
     from vmstate_conformance.cases.store import Corpus  # noqa: PLC0415
     from vmstate_conformance.cases.upkeep import refresh  # noqa: PLC0415
-    from vmstate_conformance.cases.witness import engine as start  # noqa: PLC0415
+    from vmstate_conformance.cases.witness import engines  # noqa: PLC0415
+    from vmstate_conformance.qemu.provision import QemuError  # noqa: PLC0415
 
     corpus = Corpus(root)
     added = refused = 0
     try:
-        with start(wanted=engine) as witness:
-            adder = Adder(corpus, witness)
+        with engines(wanted=engine) as witnesses:
+            adder = Adder(corpus, witnesses)
             for where, draft in drafts:
                 try:
                     adder.add(draft, replace=replace)
@@ -231,10 +275,11 @@ def _add_drafts(root: Path, drafts: list[tuple[str, Any]], *, engine: bool, repl
                     refused += 1
         corpus.write()
         list(refresh(root))
-    except InputError as error:
+    except (InputError, QemuError) as error:
         _fail(error)
     verb = "revised" if replace else "added"
-    second = "" if witness is not None else "; QEMU is not provisioned: one witness only"
+    missing = ", ".join(witnesses.missing)
+    second = f"; QEMU {missing} is not provisioned: one witness only" if missing else ""
     click.echo(f"{added} {verb}, {refused} refused{second}")
     sys.exit(_REFUSED if refused else 0)
 

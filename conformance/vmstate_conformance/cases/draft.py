@@ -12,24 +12,18 @@ from vmstate.errors import CaseError
 from vmstate.values import mapping, sequence
 from vmstate_conformance import __version__
 from vmstate_conformance.cases.canonical import canonical_document, canonical_state
-from vmstate_conformance.cases.expectation import OPEN, PROFILES, choose, for_grader
+from vmstate_conformance.cases.confirming import RefusedError, ask_engine, must_pass
+from vmstate_conformance.cases.expectation import PROFILES, choose
 from vmstate_conformance.cases.families import exceptions, members
-from vmstate_conformance.cases.filling import Variant, annotated, fill, merge, resave
-from vmstate_conformance.cases.groups import DIALECTS, Group, bare, before, make_request
-from vmstate_conformance.cases.model import Case, InputError
+from vmstate_conformance.cases.filling import Variant, annotated, fill, merge
+from vmstate_conformance.cases.groups import DIALECTS, Group, bare, make_request
+from vmstate_conformance.cases.model import InputError
 from vmstate_conformance.cases.mutation import mutate
 from vmstate_conformance.cases.store import Corpus
-from vmstate_conformance.cases.witness import Witness, disagreement, reference
-from vmstate_conformance.runner.grade import grade
+from vmstate_conformance.cases.witness import Witnesses, reference
 
 _OF_GROUP: Final = ("group", "group_title", "group_flags", "group_source", "document_name")
-#: What QEMU's engine can be asked: descriptions, not whole streams.
-_ENGINES: Final = frozenset({"check", "save", "load"})
 _SEGMENTED: Final = frozenset({"load", "stream"})
-
-
-class RefusedError(Exception):
-    """A draft that does not become a case: `str()` is one line with the reason and the rule."""
 
 
 @dataclass(slots=True)
@@ -37,7 +31,7 @@ class Adder:
     """Adds drafts to a corpus in memory, or replaces cases by them."""
 
     corpus: Corpus
-    engine: Witness | None
+    engines: Witnesses
     version: str = __version__
 
     def add(self, draft: object, *, replace: bool = False) -> str:
@@ -165,6 +159,9 @@ class Adder:
             for dialect in dialects
             for profile in PROFILES
         }
+        for (dialect, _), result in results.items():
+            if result["verdict"] == "unsupported":
+                raise RefusedError(f"{identity}: {dialect} has no {result['needs']} [unsupported]")
         if not stated:
             raise CaseError("expect", "expect", "states what must come of it: at least a verdict")
         filled: dict[Variant, dict[str, Any]] = {}
@@ -178,48 +175,18 @@ class Adder:
         expect = merge(filled)
         witnesses = ["reference"]
         for variant, result in results.items():
-            _must_pass(identity, request, expect, variant, result, "the reference")
-        if (
-            self.engine is not None
-            and self.engine.dialect in dialects
-            and request["op"] in _ENGINES
-            and self._ask_engine(identity, request, expect, results)
-        ):
-            witnesses.append(self.engine.dialect)
+            must_pass(identity, request, expect, variant, result, "the reference")
+        for dialect in dialects:
+            witness = self.engines.of(dialect)
+            if witness is not None and ask_engine(
+                witness, identity, request, expect, results[dialect, "compat"]
+            ):
+                witnesses.append(dialect)
         return expect, request, witnesses
-
-    def _ask_engine(
-        self,
-        identity: str,
-        request: Mapping[str, Any],
-        expect: Any,
-        results: Mapping[Variant, Mapping[str, Any]],
-    ) -> bool:
-        """Compare with what QEMU's engine says; whether it has anything to say at all."""
-        assert self.engine is not None
-        dialect = self.engine.dialect
-        seen = self.engine.ask(request)
-        if seen["verdict"] == "unsupported":
-            return False
-        if choose(expect, dialect, "compat").get("verdict") not in OPEN:
-            facets = disagreement(results[dialect, "compat"], seen)
-            if facets:
-                facet = facets[0]
-                mine, yours = results[dialect, "compat"].get(facet), seen.get(facet)
-                raise RefusedError(
-                    f"{identity}: the witnesses disagree on {', '.join(facets)}: the reference has "
-                    f"{_brief(mine)}, QEMU {_brief(yours)} [witnesses]"
-                )
-        _must_pass(identity, request, expect, (dialect, "compat"), seen, "QEMU")
-        if choose(expect, dialect, "compat").get("canonical") and "state" in seen:
-            again = self.engine.ask(resave(request, seen))
-            if again.get("stream") != request["stream"][: 2 * seen["consumed"]]:
-                raise RefusedError(f"{identity}: QEMU saves other bytes than it loaded [canonical]")
-        return True
 
     def _family(self, group: Group, entry: dict[str, Any]) -> dict[str, Any]:
 
-        base = group.inputs(str(entry.get("of")), "of")
+        base = group.base_of(entry)
         auto = entry.get("except") if isinstance(entry.get("except"), dict) else None
         known = {} if auto else exceptions(entry, "family")
         made: list[dict[str, Any]] = []
@@ -263,32 +230,3 @@ class Adder:
 
 
 _OPEN: Final = {"verdict": "survive"}
-
-
-def _must_pass(
-    identity: str,
-    request: Mapping[str, Any],
-    expect: Any,
-    variant: Variant,
-    result: Mapping[str, Any],
-    who: str,
-) -> None:
-
-    dialect, profile = variant
-    op = str(request["op"])
-    chosen = for_grader(choose(expect, dialect, profile), op, before(request))
-    if chosen["verdict"] == "survive" and result["verdict"] == "abort" and profile == "compat":
-        return
-    case = Case(identity, dialect, dict(request), chosen, (), "", hardened=chosen)
-    differences = grade(case, dict(result), profile).differences
-    if differences:
-        first = differences[0]
-        raise RefusedError(
-            f"{identity}: in {dialect}, {profile}, {first.path} is {_brief(first.got)} for {who}, "
-            f"not {_brief(first.wanted)} as stated [stated]"
-        )
-
-
-def _brief(value: Any) -> str:
-    shown = str(value)
-    return shown if len(shown) <= 120 else f"{shown[:117]}..."

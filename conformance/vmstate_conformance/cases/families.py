@@ -18,6 +18,7 @@ IN_ORDER: Final = (
     "level",
     "clauses",
     "flags",
+    "dialects",
     "of",
     "expand",
     "at",

@@ -135,6 +135,14 @@ class Group:
             except CaseError as error:
                 raise self._error(error, where) from None
 
+    def base_of(self, family: Mapping[str, Any], where: str = "family") -> dict[str, Any]:
+        """Give the inputs of a family's base, in the family's own dialects if it names any.
+
+        Raises `CaseError`.
+        """
+        base = self.inputs(str(family.get("of")), f"{where}.of")
+        return {**base, "dialects": family["dialects"]} if "dialects" in family else base
+
     def expand(
         self,
         family: Mapping[str, Any],
@@ -142,7 +150,7 @@ class Group:
         wanted: Callable[[str], bool] | None = None,
     ) -> Iterator[tuple[str, dict[str, Any], Any]]:
         """Give each member of a family: the end of its id, its inputs, and what it expects."""
-        base = self.inputs(str(family.get("of")), f"{where}.of")
+        base = self.base_of(family, where)
         special = families.exceptions(family, where)
         seen = set()
         for end, key, value, steps in families.members(family, base, where):

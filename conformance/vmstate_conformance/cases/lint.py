@@ -14,6 +14,7 @@ from typing import Any, Final
 from vmstate.document import Document
 from vmstate.errors import CaseError
 from vmstate_conformance import clauses
+from vmstate_conformance.cases.confirming import ASKED
 from vmstate_conformance.cases.expectation import GOOD, OPEN, PROFILES
 from vmstate_conformance.cases.filling import annotated
 from vmstate_conformance.cases.groups import Group, make_request
@@ -24,8 +25,7 @@ from vmstate_conformance.cases.reader import read_cases
 from vmstate_conformance.cases.segments import join, segment_bytes
 from vmstate_conformance.cases.store import Corpus
 from vmstate_conformance.cases.upkeep import format_corpus
-from vmstate_conformance.cases.witness import Witness, disagreement, reference
-from vmstate_conformance.cases.witness import engine as start
+from vmstate_conformance.cases.witness import Witnesses, disagreement, engines, reference
 from vmstate_conformance.runner.grade import grade
 
 #: Bytes of a whole corpus.
@@ -49,10 +49,10 @@ def lint(root: Path, *, engine: bool) -> Iterator[str]:
     yield from _descriptions(root, cases)
     yield from _links(root, cases)
     corpus = Corpus(root)
-    with start(wanted=engine) as witness:
+    with engines(wanted=engine) as witnesses:
         seen: dict[str, str] = {}
         for file in corpus.files():
-            yield from _Linter(Group(read_json(file)), root, witness, seen).findings()
+            yield from _Linter(Group(read_json(file)), root, witnesses, seen).findings()
     buried = corpus.tombstones()
     for case in cases:
         if case.id in buried:
@@ -161,13 +161,13 @@ class _Linter:
     """One group."""
 
     def __init__(
-        self, group: Group, root: Path, witness: Witness | None, seen: dict[str, str]
+        self, group: Group, root: Path, witnesses: Witnesses, seen: dict[str, str]
     ) -> None:
         self.group = group
         self.source = group.source
         self.file = group.source.file
         self.root = root
-        self.witness = witness
+        self.witnesses = witnesses
         self.seen = seen
         self.staged = "staging" in self.file.relative_to(root).parts
         self.read: dict[str, Case] = {}
@@ -311,7 +311,7 @@ class _Linter:
 
     def family(self, where: Where, identity: str, family: Mapping[str, Any]) -> Iterator[str]:
         """The base of a family is taken."""
-        inputs = self.group.inputs(str(family["of"]))
+        inputs = self.group.base_of(family)
         if self.refused(inputs):
             yield self.error([*where, "of"], "the base is refused itself", "minimal")
 
@@ -328,18 +328,14 @@ class _Linter:
                         f"{case.source}: {case.id}: the reference, {case.dialect}, {profile}: "
                         f"{each.path} is {each.got!r:.80}, not {each.wanted!r:.80} [result]"
                     )
-                if (
-                    profile == "compat"
-                    and self.witness is not None
-                    and case.op in ("check", "save", "load")
-                    and case.dialect == self.witness.dialect
-                ):
-                    seen = self.witness.ask(case.request)
+                witness = self.witnesses.of(case.dialect) if profile == "compat" else None
+                if witness is not None and case.op in ASKED:
+                    seen = witness.ask(case.request)
                     facets = disagreement(result, seen)
                     if facets and seen["verdict"] != "unsupported":
                         yield (
-                            f"{case.source}: {case.id}: the reference and QEMU disagree on "
-                            f"{', '.join(facets)} [witnesses]"
+                            f"{case.source}: {case.id}: the reference and QEMU, {case.dialect}, "
+                            f"disagree on {', '.join(facets)} [witnesses]"
                         )
 
 

@@ -37,6 +37,13 @@ class Corpus:
             if file.relative_to(self.root).parts[0] not in _OTHERS:
                 yield file
 
+    def names(self) -> Iterator[str]:
+        """Name all groups but the staged ones."""
+        for file in self.files():
+            folders = file.relative_to(self.root).parts
+            if folders[0] != "staging":
+                yield "/".join(folders).removesuffix(".json")
+
     def file(self, name: str) -> Path:
         """Give the file of a group."""
         return self.root / f"{name}.json"

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from vmstate.operations import perform
+
+if TYPE_CHECKING:
+    from vmstate_conformance.qemu.engine import Engine
 
 #: What two witnesses must agree on.
 FACETS: Final = (
@@ -35,31 +39,69 @@ class Witness(Protocol):
         """Give the result."""
 
 
+class Witnesses(Protocol):
+    """Finds the engine of a dialect."""
+
+    def of(self, dialect: str) -> Witness | None:
+        """Give QEMU's engine of a dialect; None where there is none."""
+
+
 def reference(request: Mapping[str, Any], dialect: str, profile: str) -> dict[str, Any]:
     """Ask the reference. Raises `CaseError`."""
     return perform(request, dialect=dialect, profile=profile)
 
 
-@contextmanager
-def engine(path: str | None = None, *, wanted: bool = True) -> Iterator[Witness | None]:
-    """Start QEMU's own engine, where there is one; else give None."""
-    if not wanted:
-        yield None
-        return
+class Engines:
+    """QEMU's own engines, each started when a case of its dialect first asks for it."""
+
+    def __init__(self, *, wanted: bool = True) -> None:
+        self._wanted: Final = wanted
+        self._running: dict[str, Engine | None] = {}
+
+    def of(self, dialect: str) -> Witness | None:
+        """Give the provisioned engine of a dialect; None where there is none."""
+        release = _release(dialect)
+        if release not in self._running:
+            self._running[release] = _start(release) if self._wanted else None
+        found = self._running[release]
+        return found if found is not None and found.dialect == dialect else None
+
+    @property
+    def missing(self) -> list[str]:
+        """Name the releases that were asked for and are not there."""
+        return sorted(name for name, engine in self._running.items() if name and engine is None)
+
+    def close(self) -> None:
+        """End all that run."""
+        for engine in self._running.values():
+            if engine is not None:
+                engine.close()
+
+
+def _release(dialect: str) -> str:
+    """Name the release of QEMU that has a dialect, like `11.1`; empty where none has."""
+    found = re.match(r"qemu-(\d+\.\d+)", dialect)
+    return found[1] if found else ""
+
+
+def _start(release: str) -> Engine | None:
     from vmstate_conformance.qemu.engine import Engine  # noqa: PLC0415 - brings a process
     from vmstate_conformance.qemu.provision import QemuError, find  # noqa: PLC0415
 
     try:
-        running = Engine(find(path))
+        return Engine(find(None, release=release))
     except QemuError:
-        if path is not None:
-            raise
-        yield None
-        return
+        return None
+
+
+@contextmanager
+def engines(*, wanted: bool = True) -> Iterator[Engines]:
+    """Give QEMU's own engines for as long as the block lasts; none where they are not wanted."""
+    found = Engines(wanted=wanted)
     try:
-        yield running
+        yield found
     finally:
-        running.close()
+        found.close()
 
 
 def disagreement(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
