@@ -3,31 +3,37 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Final
 
 from vmstate_conformance.qemu.machine import Machine
+from vmstate_conformance.qemu.provision import QemuError
 from vmstate_conformance.qemu.recipes.model import Recipe
 
 SMALL: Final = ("-nodefaults", "-m", "16")
 Q35: Final = ("-M", "q35", *SMALL)
 PC: Final = ("-M", "pc", *SMALL)
+#: As many pages are enough to see what their differences look like.
+_DIFFERENCES: Final = 32
 
 
 def _dirty(machine: Machine) -> None:
-    """Write what has been sent already, a little each round: XBZRLE sends the third time's difference."""
-    for turn in range(3):
+    """Write a little of what has been sent already, until the differences of enough pages are sent.
+
+    Other pages change as a whole, so that each round lasts and the machine never seems to be sent.
+    """
+    deadline = time.monotonic() + 30
+    for turn in itertools.count():
+        machine.qtest.fill(0x800000, 128 * 0x1000, turn % 255 + 1)
         for page in range(128):
-            machine.qtest.poke(0x400000 + page * 0x1000 + turn * 8, turn << 8 | page)
-        rounds = _rounds(machine)
-        deadline = time.monotonic() + 2
-        while _rounds(machine) == rounds and time.monotonic() < deadline:
-            time.sleep(0.02)
-
-
-def _rounds(machine: Machine) -> int:
-    ram = machine.qmp.execute("query-migrate").get("ram", {})
-    return int(ram.get("dirty-sync-count", 0))
+            machine.qtest.poke(0x400000 + page * 0x1000 + turn % 256 * 8, turn << 8 | page)
+        told = machine.qmp.execute("query-migrate")
+        sent = int(told.get("xbzrle-cache", {}).get("pages", 0))
+        if sent >= _DIFFERENCES:
+            return
+        if told.get("status") in {"completed", "failed"} or time.monotonic() > deadline:
+            raise QemuError(f"{sent} pages were sent as differences, not {_DIFFERENCES}")
 
 
 def _fill(machine: Machine) -> None:
