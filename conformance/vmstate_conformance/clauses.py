@@ -6,10 +6,11 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from vmstate_conformance.cases.expectation import GOOD
 from vmstate_conformance.cases.jsonfile import read_json
 from vmstate_conformance.cases.layout import replace_file, text
 from vmstate_conformance.cases.model import Case, InputError
@@ -21,11 +22,20 @@ _ABOUT: Final = re.compile(r"\*(\w+)\* · (.+?) · (.+)\Z")
 _CITATION: Final = re.compile(r"\[([A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*-[0-9]+)\]")
 _CASES: Final = "Cases:"
 _SHOWN: Final = 8
+#: What a clause may say that its cases lack: on a line of its own, with the reason.
+NO_CASE, NEVER_ACCEPTED, NEVER_REFUSED = "No case", "Never accepted", "Never refused"
+_LACK: Final = re.compile(rf"({NO_CASE}|{NEVER_ACCEPTED}|{NEVER_REFUSED}):(.*)\Z")
+_WHY: Final = re.compile(r" \S.*\.\Z")
+#: The dialects that a clause of all dialects speaks of.
+_ALL: Final = ("qemu-11.1.3", "qemu-11.1.0", "rfc")
 
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One rule: `title` is its sentence, `line` where the specification has it."""
+    """One rule: `title` is its sentence, `line` where the specification has it.
+
+    `lacks` has what the clause says that its cases lack, and the line where it does.
+    """
 
     id: str
     title: str
@@ -33,6 +43,13 @@ class Clause:
     dialects: str
     source: str
     line: int
+    lacks: dict[str, int] = field(default_factory=dict, compare=False)
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The dialects that it holds in."""
+        said = self.dialects.strip("*")
+        return _ALL if said == "all dialects" else tuple(said.split(", "))
 
     @property
     def area(self) -> str:
@@ -65,9 +82,15 @@ def parse(file: Path) -> dict[str, Clause]:
         raise InputError(f"{file}: no UTF-8 [utf-8]") from None
     clauses: dict[str, Clause] = {}
     area = ""
+    clause: Clause | None = None
     for number, line in enumerate(lines, 1):
         if line.startswith("## "):
-            area = line.split()[1]
+            area, clause = line.split()[1], None
+        if clause is not None and (lack := _LACK.match(line)):
+            if not _WHY.match(lack[2]) or lack[1] in clause.lacks:
+                shown = f"'{lack[1]}: why.', once"
+                raise InputError(f"{file}:{number}: {clause.id} does not say {shown} [clause]")
+            clause.lacks[lack[1]] = number
         if not line.startswith("### "):
             continue
         head = _HEAD.match(line)
@@ -81,7 +104,8 @@ def parse(file: Path) -> dict[str, Clause]:
             raise InputError(f"{file}:{number}: {head[1]} twice [duplicate]")
         if not head[1].startswith(f"{area}-"):
             raise InputError(f"{file}:{number}: {head[1]} stands under {area or 'nothing'} [area]")
-        clauses[head[1]] = Clause(head[1], head[2], about[1], about[2], about[3], number)
+        clause = Clause(head[1], head[2], about[1], about[2], about[3], number)
+        clauses[clause.id] = clause
     return clauses
 
 
@@ -120,6 +144,29 @@ def cases_of(cases: Iterable[Case]) -> Mapping[str, list[str]]:
             for clause in case.clauses:
                 found[clause][case.id] = None
     return {clause: list(ids) for clause, ids in found.items()}
+
+
+def sides_of(cases: Iterable[Case], clauses: Mapping[str, Clause]) -> Mapping[str, dict[bool, str]]:
+    """Give for each clause a golden case that is accepted and one that is not, where there are such.
+
+    A case counts in the dialects that its clause holds in, as the profile compat has it; one that leaves
+    a choice counts by each branch, and one that must only be survived for neither side.
+    """
+    found: dict[str, dict[bool, str]] = defaultdict(dict)
+    for case in cases:
+        if not (case.scored and case.group):
+            continue
+        for name in case.clauses:
+            if name in clauses and case.dialect in clauses[name].spoken:
+                for good in _sides(case.expect):
+                    found[name].setdefault(good, case.id)
+    return found
+
+
+def _sides(expect: Mapping[str, Any]) -> set[bool]:
+    if expect["verdict"] == "either":
+        return {side for branch in expect["branches"] for side in _sides(branch)}
+    return set() if expect["verdict"] == "survive" else {expect["verdict"] in GOOD}
 
 
 def update(root: Path, cases: list[Case], *, write: bool) -> Iterator[Path]:

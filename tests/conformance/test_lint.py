@@ -22,6 +22,7 @@ command = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(command)
 
 CLAUSES = ("LOAD-MARKER-1", "LOAD-STREAM-1", "SAVE-MARKER-1")
+LACKS = {"SAVE-MARKER-1": "Never refused: it is written."}
 
 
 def specification(*clauses: str) -> str:
@@ -36,6 +37,7 @@ def specification(*clauses: str) -> str:
                     "*required* · *all dialects* · `vmstate.c` `f()`",
                     "",
                     "Because it is.",
+                    *([LACKS[clause]] if clause in LACKS else []),
                     "",
                 ]
     return "\n".join(lines)
@@ -102,6 +104,7 @@ def test_a_corpus_that_the_tool_wrote_is_clean(corpus: Path) -> None:
         (["cases", 0, "expect"], {"verdict": "survive"}, "flag"),
         (["families", 0, "expect", "class"], ["stream.ended"], "result"),
         (["cases", 2, "clauses"], ["LOAD-MARKER-1"], "no-case"),
+        (["cases", 1, "clauses"], ["LOAD-STREAM-1"], "one-sided"),
         (["group"], "area/other", "place"),
     ],
 )
@@ -196,6 +199,65 @@ def test_links_between_clauses_cases_and_code_are_proved(corpus: Path) -> None:
     assert [each for each in findings(corpus) if "[no-case]" in each] == []
 
 
+@pytest.mark.parametrize(
+    ("case", "lack", "word"), [(0, "Never accepted", "accepted"), (1, "Never refused", "refused")]
+)
+def test_a_clause_has_cases_on_both_sides_or_says_why_not(
+    corpus: Path, case: int, lack: str, word: str
+) -> None:
+    change(corpus, ["cases", case, "clauses"], ["LOAD-STREAM-1"])
+    docs = corpus.parent / "docs/specification.md"
+
+    (found,) = findings(corpus)
+
+    wanted = f"LOAD-MARKER-1 has no case that is {word}, nor says '{lack}: why.' [one-sided]"
+    assert found == f"{docs}:5: {wanted}"
+
+    docs.write_text(docs.read_text().replace("Because it is.", f"{lack}: so it is.", 1))
+    assert findings(corpus) == []
+
+
+def test_a_clause_that_says_it_lacks_what_it_has_is_an_error_of_that_line(corpus: Path) -> None:
+    docs = corpus.parent / "docs/specification.md"
+    told = docs.read_text().replace("Because it is.", "Never refused: so it is.", 1)
+    docs.write_text(told)
+
+    (found,) = findings(corpus)
+
+    line = told.splitlines().index("Never refused: so it is.") + 1
+    assert found.startswith(f"{docs}:{line}: LOAD-MARKER-1 says that it is never refused, and ")
+    assert found.endswith(" is [one-sided]")
+
+
+def test_a_choice_counts_by_its_branches_and_what_must_be_survived_for_no_side(
+    corpus: Path,
+) -> None:
+    docs = corpus.parent / "docs/specification.md"
+    docs.write_text(docs.read_text().replace(LACKS["SAVE-MARKER-1"], "It is written."))
+    change(corpus, ["flags"], {"Open": {"kind": "quirk", "note": "it is open"}}, fmt=False)
+    change(corpus, ["cases", 2, "flags"], ["Open"])
+    branches = [{"verdict": "ok"}, {"verdict": "error"}]
+    change(corpus, ["cases", 2, "expect"], {"verdict": "either", "branches": branches})
+    assert findings(corpus) == []
+
+    change(corpus, ["cases", 2, "expect"], {"verdict": "survive"})
+
+    assert [each.partition(", ")[0].rpartition(" ")[2] for each in findings(corpus)] == [
+        "accepted",
+        "refused",
+    ]
+
+
+def test_a_case_of_a_dialect_that_a_clause_does_not_hold_in_proves_nothing(corpus: Path) -> None:
+    docs = corpus.parent / "docs/specification.md"
+    docs.write_text(docs.read_text().replace("*all dialects*", "*rfc*", 1))
+    command.run(corpus, "fmt")
+
+    found = findings(corpus)
+
+    assert [each.rpartition(" ")[2] for each in found] == ["[one-sided]"] * 2
+
+
 def test_links_to_cases_are_written_under_each_clause(corpus: Path) -> None:
     lines = (corpus.parent / "docs/specification.md").read_text().splitlines()
 
@@ -215,6 +277,9 @@ def test_a_specification_that_breaks_the_form_is_an_error_of_its_line(corpus: Pa
         (good.replace("### LOAD-MARKER-1", "### LOAD-STREAM-1", 1), "duplicate"),
         (good.replace("### LOAD-MARKER-1", "### SAVE-MARKER-9", 1), "area"),
         (good.replace("### LOAD-MARKER-1 It", "### loading It", 1), "clause"),
+        (good.replace("Because it is.", "No case: because", 1), "clause"),
+        (good.replace("Because it is.", "Never refused:.", 1), "clause"),
+        (good.replace("Because it is.", "No case: so.\nNo case: so.", 1), "clause"),
     ):
         docs.write_text(bad)
         with pytest.raises(InputError, match=rf"specification\.md:\d+: .*\[{rule}\]"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -36,7 +35,6 @@ _SCHEMAS: Final = {
     "manifest.json": "manifest",
     "tombstones.json": "tombstones",
 }
-_NO_CASE: Final = re.compile(r"^No case: \S.*\.$")
 
 
 def lint(root: Path, *, engine: bool) -> Iterator[str]:
@@ -127,30 +125,37 @@ def _links(root: Path, cases: list[Case]) -> Iterator[str]:
     file = clauses.specification(root)
     if not file.is_file():
         return
-    exempt = _exempt(file, known)
+    sides = clauses.sides_of(cases, known)
     linked = clauses.cases_of(cases)
     for clause in known.values():
-        if clause.id not in linked and clause.id not in exempt:
-            yield f"{file}:{clause.line}: {clause.id} has no case [no-case]"
-        if clause.id in linked and clause.id in exempt:
-            yield f"{file}:{clause.line}: {clause.id} says that it has no case, and has one [no-case]"
+        yield from _proved(file, clause, sides.get(clause.id, {}), linked=clause.id in linked)
     source = root.parent / "reference"
     for place, line, clause_id in clauses.citations([source] if source.is_dir() else []):
         if clause_id not in known:
             yield f"{place}:{line}: there is no clause {clause_id} [citation]"
 
 
-def _exempt(file: Path, known: Mapping[str, clauses.Clause]) -> set[str]:
-    """Find the clauses that say why no case can be about them."""
-    lines = file.read_text(encoding="utf-8").splitlines()
-    starts = sorted((clause.line, clause.id) for clause in known.values())
-    found, at, current = set(), 0, ""
-    for number, line in enumerate(lines, 1):
-        while at < len(starts) and starts[at][0] <= number:
-            current, at = starts[at][1], at + 1
-        if _NO_CASE.match(line):
-            found.add(current)
-    return found
+def _proved(
+    file: Path, clause: clauses.Clause, sides: Mapping[bool, str], *, linked: bool
+) -> Iterator[str]:
+    """A clause has a case that is accepted and one that is refused, or says why it cannot have one."""
+    if not linked and clauses.NO_CASE not in clause.lacks:
+        yield f"{file}:{clause.line}: {clause.id} has no case [no-case]"
+    if not linked:
+        return
+    if clauses.NO_CASE in clause.lacks:
+        line = clause.lacks[clauses.NO_CASE]
+        yield f"{file}:{line}: {clause.id} says that it has no case, and has one [no-case]"
+    for good, lack, word in (
+        (True, clauses.NEVER_ACCEPTED, "accepted"),
+        (False, clauses.NEVER_REFUSED, "refused"),
+    ):
+        if good not in sides and lack not in clause.lacks:
+            detail = f"has no case that is {word}, nor says '{lack}: why.'"
+            yield f"{file}:{clause.line}: {clause.id} {detail} [one-sided]"
+        if good in sides and lack in clause.lacks:
+            detail = f"says that it is never {word}, and {sides[good]} is"
+            yield f"{file}:{clause.lacks[lack]}: {clause.id} {detail} [one-sided]"
 
 
 def _once(cases: Iterable[Case]) -> Iterable[Case]:
