@@ -9,6 +9,7 @@ EIO: Final = -5
 EINVAL: Final = -22
 ENOENT: Final = -2
 EPERM: Final = -1
+ENOMEM: Final = -12
 
 
 class CaseError(Exception):

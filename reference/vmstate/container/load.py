@@ -226,7 +226,7 @@ class ContainerLoader:
             if error.printed:
                 self.machine.report(error.printed)
             message = f"Failed to load vmstate version_id: {version_id}, ret: {error.code}"
-            raise Reject(error.error, message) from None
+            raise Refusal(error.error, message, error.code) from None
         self.trace.leave()
         device.loads += 1
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from vmstate.whole import wire
 from vmstate.whole.cursor import Cursor, untext
 from vmstate.whole.errors import StreamFault
 from vmstate.whole.nodes import Span, bad_value, expect_list, short, unhex
@@ -65,13 +66,7 @@ def write(handler: Handler, pieces: Any, out: bytearray) -> None:
 
 # Dirty bitmaps (migration/block-dirty-bitmap.c)
 
-_EOS: Final = 0x01
-_ZEROES: Final = 0x02
-_BITMAP_NAME: Final = 0x04
-_DEVICE_NAME: Final = 0x08
-_START: Final = 0x10
-_COMPLETE: Final = 0x20
-_BITS: Final = 0x40
+_NAMES: Final = ((wire.BITMAP_DEVICE_NAME, "device"), (wire.BITMAP_BITMAP_NAME, "bitmap"))
 
 
 def _read_bitmap(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
@@ -83,57 +78,55 @@ def _read_bitmap(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> No
         flags = cursor.u8("the flags of a dirty bitmap")
         trace.leaf("flags", at, 1, "flags")
         piece: dict[str, Any] = {"op": "bitmap", "flags": flags}
-        if flags & 0x80:
+        if flags & wire.BITMAP_EXTRA_FLAGS:
             raise StreamFault("dirty-bitmap.bad-flags", at, f"flags {flags:#04x}")
-        for flag, name in ((_DEVICE_NAME, "device"), (_BITMAP_NAME, "bitmap")):
+        for flag, name in _NAMES:
             if flags & flag:
                 start = cursor.position
                 piece[name] = cursor.counted(f"the name of a {name}")
                 trace.leaf(name + ".length", start, 1, "length")
                 trace.leaf(name, start + 1, cursor.position - start - 1, "name")
         pieces.append(piece)
-        if flags & _START:
+        if flags & wire.BITMAP_START:
             trace.leaf("granularity", cursor.position, 4, "uint32")
             piece["granularity"] = cursor.u32("the granularity")
             trace.leaf("bitmap_flags", cursor.position, 1, "flags")
             piece["bitmap_flags"] = cursor.u8("the flags of a bitmap")
-        elif flags & _BITS:
+        elif flags & wire.BITMAP_BITS:
             trace.leaf("first_sector", cursor.position, 8, "uint64")
             piece["first_sector"] = cursor.u64("the first sector")
             trace.leaf("sectors", cursor.position, 4, "uint32")
             piece["sectors"] = cursor.u32("the count of sectors")
-            if not flags & _ZEROES:
+            if not flags & wire.BITMAP_ZEROES:
                 trace.leaf("size", cursor.position, 8, "length")
                 size = cursor.u64("the size of the bits")
                 trace.leaf("data", cursor.position, size, "buffer")
                 piece["data"] = cursor.take(size, "the bits").hex()
-        if flags & _EOS:
+        if flags & wire.BITMAP_EOS:
             return
 
 
 def _write_bitmap(piece: dict[str, Any], out: bytearray) -> None:
     flags = piece["flags"]
     out.append(flags)
-    for flag, name in ((_DEVICE_NAME, "device"), (_BITMAP_NAME, "bitmap")):
+    for flag, name in _NAMES:
         if flags & flag:
             raw = untext(piece[name])
             out.append(len(raw))
             out += raw
-    if flags & _START:
+    if flags & wire.BITMAP_START:
         out += piece["granularity"].to_bytes(4, "big")
         out.append(piece["bitmap_flags"])
-    elif flags & _BITS:
+    elif flags & wire.BITMAP_BITS:
         out += piece["first_sector"].to_bytes(8, "big") + piece["sectors"].to_bytes(4, "big")
-        if not flags & _ZEROES:
+        if not flags & wire.BITMAP_ZEROES:
             data = unhex(piece["data"])
             out += len(data).to_bytes(8, "big") + data
 
 
 # s390 storage keys and attributes (hw/s390x/s390-skeys.c, s390-stattrib.c): words of address and flag
 
-_MORE: Final = 0x02
-_ERROR: Final = 0x04
-_DONE: Final = 0x08
+_FLAGS: Final = frozenset({wire.S390_EOS, wire.S390_DONE, wire.S390_ERROR})
 
 
 def _read_attributes(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
@@ -144,31 +137,29 @@ def _read_attributes(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -
         at = cursor.position
         word = cursor.u64("a word of keys or attributes")
         trace.leaf("word", at, 8, "uint64")
-        flags = word & 0xFFF
+        flags = word % wire.S390_PAGE
         piece: dict[str, Any] = {"op": "word", "address": word - flags, "flags": flags}
-        if flags == _MORE:
+        if flags == wire.S390_MORE:
             at = cursor.position
             count = cursor.u64("a count of pages")
             trace.leaf("count", at, 8, "count")
             trace.leaf("data", cursor.position, count, "buffer")
             piece["data"] = cursor.take(count, "one byte for each page").hex()
-        elif flags not in {_EOS, _DONE, _ERROR}:
+        elif flags not in _FLAGS:
             raise StreamFault("s390.bad-flags", at, f"flags {flags:#x}")
         pieces.append(piece)
-        if flags == _EOS:
+        if flags == wire.S390_EOS:
             return
 
 
 def _write_attributes(piece: dict[str, Any], out: bytearray) -> None:
     out += (piece["address"] | piece["flags"]).to_bytes(8, "big")
-    if piece["flags"] == _MORE:
+    if piece["flags"] == wire.S390_MORE:
         data = unhex(piece["data"])
         out += len(data).to_bytes(8, "big") + data
 
 
 # The hash page table of pseries (hw/ppc/spapr.c)
-
-_NO_TABLE: Final = 0xFFFFFFFF
 
 
 def _read_htab(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
@@ -178,7 +169,7 @@ def _read_htab(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None
     trace.leaf("header", cursor.position, 4, "uint32")
     header = cursor.u32("the header of htab")
     pieces.append({"op": "header", "value": header})
-    if kind == "start" or header == _NO_TABLE:
+    if kind == "start" or header == wire.HTAB_NONE:
         return
     if header:
         detail = f"header {header:#x} where 0 or -1 stands"
@@ -191,8 +182,8 @@ def _read_htab(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None
         trace.leaf("index", at, 4, "uint32")
         trace.leaf("valid", at + 4, 2, "count")
         trace.leaf("invalid", at + 6, 2, "count")
-        trace.leaf("data", cursor.position, valid * 16, "buffer")
-        data = cursor.take(valid * 16, "entries of htab").hex()
+        trace.leaf("data", cursor.position, valid * wire.HTAB_ENTRY, "buffer")
+        data = cursor.take(valid * wire.HTAB_ENTRY, "entries of htab").hex()
         pieces.append({"op": "chunk", "index": index, "invalid": invalid, "data": data})
         if not index and not valid and not invalid:
             return
@@ -203,7 +194,7 @@ def _write_htab(piece: dict[str, Any], out: bytearray) -> None:
         out += piece["value"].to_bytes(4, "big")
         return
     data = unhex(piece["data"])
-    out += piece["index"].to_bytes(4, "big") + (len(data) // 16).to_bytes(2, "big")
+    out += piece["index"].to_bytes(4, "big") + (len(data) // wire.HTAB_ENTRY).to_bytes(2, "big")
     out += piece["invalid"].to_bytes(2, "big") + data
 
 

@@ -60,3 +60,24 @@ RAM_MULTIFD_FLUSH: Final = 0x200
 
 XBZRLE_FLAG: Final = 0x01
 MULTIFD_MAGIC: Final = 0x11223344
+
+#: The pages of s390's words of address and flags (hw/s390x/s390-skeys.c, s390-stattrib.c).
+S390_PAGE: Final = 4096
+S390_EOS: Final = 0x01
+S390_MORE: Final = 0x02
+S390_ERROR: Final = 0x04
+S390_DONE: Final = 0x08
+
+#: The header of a machine that has no hash page table, and the bytes of an entry (hw/ppc/spapr.c).
+HTAB_NONE: Final = 0xFFFFFFFF
+HTAB_ENTRY: Final = 16
+
+#: Flags of a chunk of dirty bitmaps (migration/block-dirty-bitmap.c).
+BITMAP_EOS: Final = 0x01
+BITMAP_ZEROES: Final = 0x02
+BITMAP_BITMAP_NAME: Final = 0x04
+BITMAP_DEVICE_NAME: Final = 0x08
+BITMAP_START: Final = 0x10
+BITMAP_COMPLETE: Final = 0x20
+BITMAP_BITS: Final = 0x40
+BITMAP_EXTRA_FLAGS: Final = 0x80

@@ -12,9 +12,13 @@ from types import MappingProxyType
 from typing import Final
 
 from vmstate.container.model import Handler, Machine
-from vmstate.container.payloads import skeys
+from vmstate.container.payloads import htab, skeys, stattrib
 
 #: How the handler of a request's device is made: of its destination, where that stands, and the machine.
 HANDLERS: Final[Mapping[str, Callable[[object, str, Machine], Handler]]] = MappingProxyType(
-    {"s390-skeys": skeys.read}
+    {
+        "s390-skeys": skeys.read,
+        "s390-storage_attributes": stattrib.read,
+        "spapr/htab": htab.read,
+    }
 )

@@ -3,7 +3,7 @@
 
     {"idstr": "s390-skeys", "handler": "s390-skeys", "destination": {"keys": "16*00"}}
 
-`keys` has one byte for each page of the guest.
+`keys` has one byte for each page of the guest; they are stored as they come.
 """
 
 from __future__ import annotations
@@ -11,17 +11,13 @@ from __future__ import annotations
 from typing import Final
 
 from vmstate.container.model import Machine, PayloadError
-from vmstate.container.payloads import runs
+from vmstate.container.payloads import runs, words
 from vmstate.errors import EINVAL
 from vmstate.stream import InputStream
 from vmstate.trace import Trace
 from vmstate.values import mapping
+from vmstate.whole import wire
 
-_EOS: Final = 0x01
-_SKEYS: Final = 0x02
-_ERROR: Final = 0x04
-#: Pages are always of 4 KiB here, and so are the flags of a word.
-_PAGE: Final = 4096
 #: Keys are taken over in parts of this many.
 _PART: Final = 128 << 10
 
@@ -37,31 +33,36 @@ class StorageKeys:
     def load(self, stream: InputStream, version_id: int, machine: Machine, trace: Trace) -> None:
         """Load words of address and flags up to 0x01. [RAM-SKEYS-1]"""
         while True:
-            start = stream.position
-            word = stream.number(8)
-            trace.note(start, stream.position, "word", f"{word:#x}")
-            flags, page = word % _PAGE, word // _PAGE
-            if flags == _EOS:
-                break
-            if flags == _ERROR:
+            flags, page = words.word(stream, trace)
+            if flags == wire.S390_EOS:
+                return
+            if flags == wire.S390_ERROR:
+                # By clause [RAM-SKEYS-4]
                 raise PayloadError("payload-reported", EINVAL, "Storage key data is incomplete")
-            if flags != _SKEYS:
+            if flags != wire.S390_MORE:
+                # By clause [RAM-SKEYS-2]
                 raise PayloadError(
                     "payload-flags", EINVAL, f"Unexpected storage key flag data: {flags:#x}"
                 )
+            count = words.count(stream, trace)
             start = stream.position
-            count = stream.number(8)
-            trace.note(start, stream.position, "count", str(count))
-            start = stream.position
-            self._take(stream, page, count)
+            self._take(stream, page, count, machine)
             trace.note(start, stream.position, "keys", f"{count} bytes")
 
-    def _take(self, stream: InputStream, page: int, count: int) -> None:
+    def _take(self, stream: InputStream, page: int, count: int, machine: Machine) -> None:
+        """Store keys in parts, each of which must fit by itself. [RAM-SKEYS-3]
+
+        What the end of the stream leaves out of a part is whatever QEMU's buffer held; 0 here.
+        """
         while count:
             part = min(count, _PART)
             keys = stream.take(part).ljust(part, b"\0")
             if page + part > len(self.keys):
-                raise PayloadError("payload-offset", EINVAL, "Setting storage keys beyond memory")
+                machine.report(
+                    "Error: Setting storage keys for pages with unallocated storage key memory: "
+                    f"gfn={page:x} count={part}"
+                )
+                raise PayloadError("payload-offset", EINVAL, f"S390_SET_KEYS error {EINVAL}")
             self.keys[page : page + part] = keys
             page += part
             count -= part
