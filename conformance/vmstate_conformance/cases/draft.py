@@ -22,7 +22,14 @@ from vmstate_conformance.cases.mutation import mutate
 from vmstate_conformance.cases.store import Corpus
 from vmstate_conformance.cases.witness import Witnesses, reference
 
-_OF_GROUP: Final = ("group", "group_title", "group_flags", "group_source", "document_name")
+_OF_GROUP: Final = (
+    "group",
+    "group_title",
+    "group_dialects",
+    "group_flags",
+    "group_source",
+    "document_name",
+)
 _SEGMENTED: Final = frozenset({"load", "stream"})
 
 
@@ -125,6 +132,8 @@ class Adder:
         """Put what a draft says of its group where it belongs."""
         if "group_title" in draft:
             group["title"] = draft["group_title"]
+        if "group_dialects" in draft:
+            group["dialects"] = draft["group_dialects"]
         if "group_flags" in draft:
             flags = mapping(draft["group_flags"], "group_flags")
             group["flags"] = {**group.get("flags", {}), **flags}
