@@ -150,11 +150,12 @@ def sides_of(cases: Iterable[Case], clauses: Mapping[str, Clause]) -> Mapping[st
     """Give for each clause a golden case that is accepted and one that is not, where there are such.
 
     A case counts in the dialects that its clause holds in, as the profile compat has it; one that leaves
-    a choice counts by each branch, and one that must only be survived for neither side.
+    a choice counts by each branch, and one that must only be survived for neither side. Members that a
+    family makes an exception of do not count.
     """
     found: dict[str, dict[bool, str]] = defaultdict(dict)
     for case in cases:
-        if not (case.scored and case.group):
+        if not (case.scored and case.group) or case.exception:
             continue
         for name in case.clauses:
             if name in clauses and case.dialect in clauses[name].spoken:

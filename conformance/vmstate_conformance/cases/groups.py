@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -131,7 +132,9 @@ class Group:
                     name = f"{identity}-{end}"
                     if name in self.cases:
                         raise CaseError("duplicate", f"families[{at}]", f"'{name}' is a case too")
-                    yield from self._cases(name, family, inputs, expect, where)
+                    for made in self._cases(name, family, inputs, expect, where):
+                        other = expect is not family.get("expect")
+                        yield replace(made, exception=True) if other else made
             except CaseError as error:
                 raise self._error(error, where) from None
 

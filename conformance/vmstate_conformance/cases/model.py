@@ -37,7 +37,8 @@ class Case:
     `observed`. A case is known by `id` and `dialect` together. `level` is required, recommended or
     quirk; `clauses` are the clauses of the specification that it is about; `flags` say why, where a
     verdict leaves a choice or records a quirk. `hardened` is what a hardened implementation must do,
-    where that is not `expect`. A case that is not `scored` runs and decides nothing.
+    where that is not `expect`. A case that is not `scored` runs and decides nothing. An `exception` is
+    a member of a family that comes out otherwise than the family says, and so proves none of its clauses.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Case:
     added: str = ""
     hardened: dict[str, Any] | None = None
     scored: bool = True
+    exception: bool = False
 
     @property
     def op(self) -> str:
