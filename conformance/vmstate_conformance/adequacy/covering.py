@@ -30,6 +30,7 @@ MODULES: Final = (
     "infos_plain",
     "load",
     "save",
+    "save_nulls",
     "stream",
     "subsections",
     "vmdesc",

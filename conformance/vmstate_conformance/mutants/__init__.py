@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from vmstate_conformance.mutants.before import BEFORE
 from vmstate_conformance.mutants.check import CHECK
 from vmstate_conformance.mutants.container import COMMANDS, CONFIGURATION, CONTAINER, SAVEVM
 from vmstate_conformance.mutants.extent import EXTENT
@@ -42,6 +43,7 @@ _TABLES: Final = (
     CONFIGURATION,
     COMMANDS,
     SAVEVM,
+    BEFORE,
 )
 
 #: All mutants by name.
