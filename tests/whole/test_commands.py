@@ -146,7 +146,7 @@ def test_ram_is_summed_up_and_extracted(vmstate: Any, file: Path, tmp_path: Path
 
 
 def test_changed_bytes_are_applied_to_the_page_before(vmstate: Any, tmp_path: Path) -> None:
-    changes = word(0, 0x60) + b"\1\0\4" + bytes((4, 1, 0x55, 9)) + EOS
+    changes = word(0, 0x60) + b"\1\0\3" + bytes((4, 1, 0x55)) + EOS
     file = tmp_path / "guest.bin"
     parts = (ram_start(("pc", 2 * PAGE)), section(2, 1, PAGES), section(2, 1, changes))
     file.write_bytes(stream(*parts, section(3, 1, EOS)))

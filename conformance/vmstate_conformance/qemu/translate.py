@@ -200,7 +200,7 @@ class Answer:
         self._found: dict[str, list[str]] = {}
         for line in lines:
             verb, *words = line.split()
-            if verb in ("block", "part", "tree", "array"):
+            if verb in ("block", "part", "tree", "array", "ram"):
                 getattr(self, f"_{verb}")(*words)
             else:
                 self._found[verb] = words
@@ -251,6 +251,9 @@ class Answer:
         tree.nodes = [(at, int(key), int(value)) for at, (key, value) in enumerate(pairs)]
         block = Block(int(address), 0, "", "GTree", 0, data=bytearray(), tree=tree)
         self._heap.place(block)
+
+    def _ram(self, name: str, used: str, runs: str) -> None:
+        """Take what has become of a block of RAM; only whole streams have some."""
 
     def _array(self, address: str, data: str, length: str, held: str) -> None:
         pointer = int(data).to_bytes(POINTER, "little")

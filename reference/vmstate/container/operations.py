@@ -160,12 +160,14 @@ def read_devices(
         one = mapping(each, path, _DEVICE | {key})
         handler = _handler(one, path, machine, loading=loading)
         vmsd = _described(one, path, document, handler)
+        # By clause [CONT-SECTION-12]
+        alias = -1 if handler is None else 0
         device = Device(
             _idstr(one.get("idstr", vmsd.name), f"{path}.idstr"),
             integer(one.get("instance_id", 0), f"{path}.instance_id", _U32),
             vmsd,
             section_id=integer(one.get("section_id", at), f"{path}.section_id", _U32),
-            alias_id=integer(one.get("alias_id", -1), f"{path}.alias_id", range(-1, 1 << 31)),
+            alias_id=integer(one.get("alias_id", alias), f"{path}.alias_id", range(-1, 1 << 31)),
             compat=_compat(one.get("compat"), f"{path}.compat"),
             early=_flag(one, "early", path),
             unmigratable=_flag(one, "unmigratable", path),

@@ -94,6 +94,15 @@ const VMStateDescription *describe_get(int number);
 /* Which hook of the case was the last not to return 0, and what it returned: "" where none was. */
 const char *describe_hook(int *returned);
 
+/* ---- ram.c: blocks of RAM ---- */
+
+/* Take a line `ram` or `capability`; false where it is neither. */
+bool ram_line(const char *verb, Words *);
+/* Make the blocks in the engine, and switch its capabilities on. */
+void ram_make(void);
+/* Write what has become of each: `ram NAME USED RUNS`. */
+void ram_dump(FILE *out);
+
 /* ---- run.c: one case ---- */
 
 /* The text of why the process ends here is reported, and it ends. */

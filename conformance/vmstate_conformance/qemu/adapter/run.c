@@ -11,7 +11,7 @@
  *   tree N OFFSET MEMBERS       a GTree: "direct", or the OFFSET:SIZE of what its keys are compared by
  *   node T KEY VALUE            one node of the T-th tree: block numbers, or a direct key
  *   bytes N OFFSET HEX          a GByteArray
- *   device DESC ROOT INSTANCE ALIAS   a registered description, for `stream`
+ *   device DESC ROOT INSTANCE ALIAS   a registered description, for `stream`; see also ram.c
  *   run OP VERSION VMDESC DESC ROOT HEX
  *
  * The answer is, where the engine prints its causes, `printed TEXT` and `cause RETURNED HOOK RETURNED`;
@@ -410,6 +410,7 @@ static void stream(const uint8_t *bytes, size_t size)
     *engine.incoming() = file;
     running = true;
     alarm(seconds);
+    ram_make();
     for (int i = 0; i < n_devices; i++) {
         const VMStateDescription *vmsd = devices[i].vmsd;
         engine.enroll(NULL, devices[i].instance, vmsd, devices[i].root, devices[i].alias,
@@ -428,6 +429,7 @@ static void stream(const uint8_t *bytes, size_t size)
     }
     put_result(good, stream_error, (size_t)lseek(fd, 0, SEEK_CUR) - left, error);
     put_printed(printed, usual);
+    ram_dump(answer);
     put_memory();
     close(fd);
 }
@@ -440,11 +442,14 @@ static bool run_line(Words *words)
     int version = (int)next_number(words);
     bool described = next_number(words);
     const VMStateDescription *vmsd = describe_get((int)next_number(words));
-    void *root = block_word(words);
+    bool whole = !strcmp(op, "stream"), registered = whole || !strcmp(op, "check");
+    /* A whole stream's devices say themselves where they are. */
+    void *root = whole ? next_word(words) : block_word(words);
     uint8_t *bytes;
     size_t size = next_bytes(words, &bytes);
-    bool registered = !strcmp(op, "check");
-    if (registered) {
+    if (whole) {
+        stream(bytes, size);
+    } else if (registered) {
         Error *error = NULL;
         running = true;
         alarm(seconds);
@@ -453,9 +458,6 @@ static bool run_line(Words *words)
         alarm(0);
         running = false;
         put_result(true, 0, 0, error);
-    } else if (!strcmp(op, "stream")) {
-        stream(bytes, size);
-        registered = true;
     } else if (!strcmp(op, "load")) {
         load(vmsd, root, version, bytes, size);
     } else {
@@ -505,7 +507,7 @@ static void child(FILE *in)
                 _exit(0);
             }
             done++;
-        } else if (!describe_line(verb, &words) && *verb) {
+        } else if (!describe_line(verb, &words) && !ram_line(verb, &words) && *verb) {
             die("adapter", verb);
         }
     }

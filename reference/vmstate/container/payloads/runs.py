@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-import itertools
 import re
+from functools import cache
 from typing import Final
 
 from vmstate.errors import CaseError
@@ -30,6 +30,17 @@ def parse(value: object, path: str) -> bytearray:
 
 def show(memory: bytes | bytearray) -> str:
     """Write a memory."""
-    return " ".join(
-        f"{sum(1 for _ in same)}*{byte:02x}" for byte, same in itertools.groupby(memory)
-    )
+    shown: list[str] = []
+    at = 0
+    while at < len(memory):
+        byte = memory[at]
+        same = _same(byte).match(memory, at)
+        assert same is not None
+        shown.append(f"{same.end() - at}*{byte:02x}")
+        at = same.end()
+    return " ".join(shown)
+
+
+@cache
+def _same(byte: int) -> re.Pattern[bytes]:
+    return re.compile(b"(?s:%s)+" % re.escape(bytes((byte,))))
