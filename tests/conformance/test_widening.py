@@ -270,6 +270,20 @@ def test_a_second_time_nothing_changes(corpus: Path) -> None:
 
 
 @pytest.mark.usefixtures("engines")
+def test_a_case_that_has_the_dialect_gets_its_engine_as_a_witness(corpus: Path) -> None:
+    corpus.mkdir()
+    draft = {**GOOD, "dialects": ALL, "derived": "by hand"}
+    assert command(corpus, "add", "--no-engine", "-", drafts=(draft,)).exit_code == 0
+    assert held(corpus)["cases"][0]["witnesses"] == ["reference", "hand"]
+
+    done = widen(corpus)
+
+    assert "0 cases and families added, 1 had it, 1 of them confirmed" in done.output
+    assert held(corpus)["cases"][0]["witnesses"] == ["reference", "hand", DIALECT]
+    assert "1 had it, 0 of them confirmed" in widen(corpus).output
+
+
+@pytest.mark.usefixtures("engines")
 def test_a_check_writes_nothing(corpus: Path) -> None:
     add(corpus, GOOD)
     before = (corpus / "area/group.json").read_bytes()

@@ -9,6 +9,8 @@ import pytest
 
 from vmstate.errors import CaseError
 from vmstate.operations import perform
+from vmstate_conformance.cases.witness import disagreement
+from vmstate_conformance.strategies.ram import requests
 
 from .ramstreams import (
     BLOCKS,
@@ -214,3 +216,23 @@ def test_too_many_blocks_and_too_large_pages_are_told() -> None:
         load(EOS, blocks=blocks)
     with pytest.raises(CaseError, match="at most 16 bits"):
         load(EOS, page_bits=17)
+
+
+@pytest.mark.qemu
+def test_qemu_does_the_same_with_generated_streams() -> None:
+    from vmstate_conformance.qemu.engine import Engine  # noqa: PLC0415 - needs a QEMU
+    from vmstate_conformance.qemu.provision import find  # noqa: PLC0415
+
+    engine = Engine(find(None))
+    wrong, accepted, asked = [], 0, 0
+    for one in requests(seed=1, count=400):
+        mine, its = perform(one), engine.ask(one)
+        if its["verdict"] != "unsupported":
+            asked += 1
+            accepted += mine["verdict"] == "accept"
+            if disagreement(mine, its) or mine.get("message") != its.get("message"):
+                wrong.append((one, mine, its))
+    engine.close()
+    assert wrong == []
+    assert asked > 390
+    assert 100 < accepted < 300

@@ -170,8 +170,9 @@ def witness(root: Path, dialect: str, *, check: bool, verbose: bool) -> None:
 
     Each case and family that does not name the dialect is asked of the reference and of the dialect's
     engine, in both profiles. Where both give what is expected, the dialect is added, and its engine as a
-    witness. What comes out otherwise stays, and wants a case of its own. Exit status 1: the two
-    witnesses do not agree with each other.
+    witness. What comes out otherwise stays, and wants a case of its own. Where a case has the dialect,
+    but not yet its engine as a witness, that is added where it agrees. Exit status 1: the two witnesses
+    do not agree with each other.
     """
     from vmstate_conformance.cases.store import Corpus  # noqa: PLC0415
     from vmstate_conformance.cases.upkeep import refresh  # noqa: PLC0415
@@ -187,7 +188,7 @@ def witness(root: Path, dialect: str, *, check: bool, verbose: bool) -> None:
             widener = Widener(Corpus(root), asked)
             for name in widener.corpus.names():
                 widener.widen(name)
-        if not check and widener.added:
+        if not check and (widener.added or widener.confirmed):
             widener.corpus.write()
             list(refresh(root))
     except (InputError, QemuError) as error:
@@ -196,7 +197,8 @@ def witness(root: Path, dialect: str, *, check: bool, verbose: bool) -> None:
         click.echo(line, err=True)
     click.echo(
         f"{dialect}: {widener.added} cases and families {'hold' if check else 'added'}, "
-        f"{widener.held} had it, {len(widener.otherwise)} come out otherwise, "
+        f"{widener.held} had it, {widener.confirmed} of them confirmed, "
+        f"{len(widener.otherwise)} come out otherwise, "
         f"{widener.lacking} cannot be asked, {len(widener.disputed)} disputed"
     )
     sys.exit(_REFUSED if widener.disputed else 0)

@@ -13,8 +13,8 @@ from vmstate_conformance.cases.model import Case
 from vmstate_conformance.cases.witness import Witness, disagreement
 from vmstate_conformance.runner.grade import grade
 
-#: What QEMU's engine can be asked: descriptions, not whole streams.
-ASKED: Final = frozenset({"check", "save", "load"})
+#: What QEMU's engine can be asked: all but to write whole streams.
+ASKED: Final = frozenset({"check", "save", "load", "stream"})
 
 
 class RefusedError(Exception):

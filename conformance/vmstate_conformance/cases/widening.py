@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cases that hold in one more dialect as they stand: asked of its witnesses, and written down.
 
+Those that have the dialect already, but not its engine as a witness, get that where it agrees.
+
 Where all of a group holds, the group names the dialect; else the group or the cases do, whichever takes
 fewer words. A family holds where all of its members do.
 """
@@ -40,6 +42,8 @@ class Widener:
     """Cases and families that have the dialect now."""
     held: int = 0
     """Those that had it before."""
+    confirmed: int = 0
+    """Those of them whose witness the engine has become."""
     lacking: int = 0
     """Those that need what the dialect does not have, or that its engine cannot be asked."""
     otherwise: list[str] = field(default_factory=list)
@@ -71,6 +75,10 @@ class Widener:
                     continue
                 if self.witness.dialect in dialects:
                     self.held += 1
+                    if self._confirms(read, key, entry):
+                        self.confirmed += 1
+                        entry["witnesses"].append(self.witness.dialect)
+                        self.corpus.changed(name)
                     continue
                 found = self._holding(read, key, entry, dialects)
                 if found is None:
@@ -82,6 +90,16 @@ class Widener:
         if changed:
             _place(group, lists, self.witness.dialect)
             self.corpus.changed(name)
+
+    def _confirms(self, read: Group, key: str, entry: Mapping[str, Any]) -> bool:
+        """Whether the engine is no witness of the entry yet, and says the same."""
+        if self.witness.dialect in entry["witnesses"]:
+            return False
+        try:
+            return all(self._stands(*asked) for asked in _asked(read, key, entry))
+        except RefusedError as error:
+            self.disputed.append(f"{read.name}#{error}")
+            return False
 
     def _holding(
         self, read: Group, key: str, entry: Mapping[str, Any], dialects: list[str]

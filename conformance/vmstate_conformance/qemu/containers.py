@@ -50,6 +50,8 @@ _CLASSES: Final = (
 )
 #: A way back is opened, and a PING asks for an answer, which would go where the stream comes from.
 _ASKS_BACK: Final = re.compile(rb"\x08\0\x01\0\0.*\x08\0\x02\0\x04", re.DOTALL)
+#: After LISTEN another thread reads on, and how far it gets is chance.
+_LISTENS: Final = re.compile(rb"\x08\0\x03\0.*\x08\0\x04\0\0", re.DOTALL)
 #: QEMU's first handler, as far as its version goes.
 _TIMER: Final = {"struct": "timer", "version_id": 2, "minimum_version_id": 2}
 #: What is printed where the error is the same for several causes.
@@ -99,8 +101,11 @@ class ContainerQuestion(Question):
         )
         if odd or not 0 < len(self.devices) <= _MOST:
             return "devices"
-        if _ASKS_BACK.search(hexadecimal(self._request.get("stream", ""), "stream")):
+        stream = hexadecimal(self._request.get("stream", ""), "stream")
+        if _ASKS_BACK.search(stream):
             return "a way back"
+        if _LISTENS.search(stream):
+            return "a thread that listens"
         return "a machine without handlers of its own" if self._first_counts() else ""
 
     @property
