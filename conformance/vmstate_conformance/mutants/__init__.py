@@ -15,6 +15,7 @@ from typing import Final
 from vmstate_conformance.mutants.before import BEFORE
 from vmstate_conformance.mutants.check import CHECK
 from vmstate_conformance.mutants.container import COMMANDS, CONFIGURATION, CONTAINER, SAVEVM
+from vmstate_conformance.mutants.elements import ELEMENTS
 from vmstate_conformance.mutants.extent import EXTENT
 from vmstate_conformance.mutants.infos import INFO
 from vmstate_conformance.mutants.load import LOAD, MARKERS
@@ -22,6 +23,7 @@ from vmstate_conformance.mutants.memory import MEMORY, PREDICATES, STREAM
 from vmstate_conformance.mutants.nested import NESTED
 from vmstate_conformance.mutants.patching import Mutant, StaleError
 from vmstate_conformance.mutants.save import SAVE, VMDESC
+from vmstate_conformance.mutants.sections import SECTIONS
 from vmstate_conformance.mutants.subsections import SUBSECTIONS
 
 __all__ = ["MUTANTS", "Mutant", "StaleError"]
@@ -29,6 +31,7 @@ __all__ = ["MUTANTS", "Mutant", "StaleError"]
 _TABLES: Final = (
     LOAD,
     MARKERS,
+    ELEMENTS,
     EXTENT,
     INFO,
     NESTED,
@@ -40,6 +43,7 @@ _TABLES: Final = (
     MEMORY,
     PREDICATES,
     CONTAINER,
+    SECTIONS,
     CONFIGURATION,
     COMMANDS,
     SAVEVM,

@@ -9,6 +9,7 @@ from vmstate import check
 from vmstate.dialects import DIALECTS
 from vmstate_conformance.mutants.patching import edit, table, together, value
 
+_FLAG: Final = "auto = field.flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC"
 _AUTO: Final = "if (auto or dialect.check_auto_by_constant) and (not sized):"
 _PLAIN: Final = "if not (auto or dialect.check_auto_by_constant) and sized:"
 _COUNTED: Final = "if not field.flags & (VMS_ARRAY | VMS_VARRAY):"
@@ -141,6 +142,53 @@ CHECK = table(
                 check._check,
                 "raise out_of_bounds('read through a wild pointer')",
                 "continue",
+            ),
+        ),
+        "check-alloc-needs-pointer": (
+            "VMS_ALLOC needs VMS_POINTER.",
+            edit(
+                check._field,
+                _FLAG,
+                f"{_FLAG}\n    if field.flags & 8194 == 8192:\n"
+                "        raise _broken('pointer-array-needs-array', '')",
+            ),
+        ),
+        "check-multiply-needs-vbuffer": (
+            "VMS_MULTIPLY needs VMS_VBUFFER.",
+            edit(
+                check._field,
+                _FLAG,
+                f"{_FLAG}\n    if field.flags & 768 == 512:\n"
+                "        raise _broken('pointer-array-needs-array', '')",
+            ),
+        ),
+        "check-info-needed": (
+            "A field needs an info or a description.",
+            edit(
+                check._field,
+                _FLAG,
+                f"{_FLAG}\n    if field.info is None and field.vmsd is None:\n"
+                "        raise _broken('pointer-array-needs-array', '')",
+            ),
+        ),
+        "check-fields-needed": (
+            "A description needs fields.",
+            edit(
+                check._check,
+                "for field in vmsd.fields:",
+                "if not vmsd.fields:\n"
+                "        raise _broken('pointer-array-needs-array', '')\n"
+                "    for field in vmsd.fields:",
+            ),
+        ),
+        "check-minimum-above": (
+            "The minimum version may not be above the current one.",
+            edit(
+                check._check,
+                "for field in vmsd.fields:",
+                "if vmsd.minimum_version_id > vmsd.version_id:\n"
+                "        raise _broken('pointer-array-needs-array', '')\n"
+                "    for field in vmsd.fields:",
             ),
         ),
     },

@@ -11,6 +11,7 @@ from vmstate.infos_plain import (
     Bitmap,
     Buffer,
     Equal,
+    Fd,
     Int32LE,
     Number,
     PtrMarker,
@@ -272,6 +273,22 @@ INFO = table(
                 PtrMarker.load,
                 "raise self._unreachable('load_ptr_marker')",
                 "loader.stream.number(1)",
+            ),
+        ),
+        "timer-not-armed-at-end": (
+            "A timer beyond the end of the stream is left as it was.",
+            edit(
+                Timer.load,
+                "held = ",
+                "if loader.stream.error:\n        return\n    held = ",
+            ),
+        ),
+        "fd-as-number": (
+            "A file descriptor is taken from the stream as a number.",
+            edit(
+                Fd.load,
+                "loader.stream.set_error(EIO)",
+                "return loader.heap.write(element, loader.stream.number(4).to_bytes(4, 'little'))",
             ),
         ),
     },

@@ -87,6 +87,18 @@ STREAM = table(
                 "        if stream.error:\n            raise Reject('stream-error', '')",
             ),
         ),
+        "window-of-4096": (
+            "A stream is read through a buffer of 4096 bytes.",
+            value(stream, "IO_BUF_SIZE", 4096),
+        ),
+        "nothing-behind-an-error": (
+            "After an error every number is 0.",
+            edit(
+                InputStream.number,
+                "start = self.position",
+                "start = self.position\n    if self.error:\n        return 0",
+            ),
+        ),
     },
 )
 

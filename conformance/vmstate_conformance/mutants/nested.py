@@ -263,5 +263,24 @@ NESTED = table(
             "A byte array is saved without its length.",
             edit(GByteArray.save, "saver.stream.put_number(length, 4)", "pass"),
         ),
+        "bytearray-null-made": (
+            "A NULL byte array is an empty one.",
+            edit(
+                GByteArray.load,
+                "length = loader.stream.number(4)",
+                "length = loader.stream.number(4)\n"
+                "    if not held:\n"
+                "        held = heap.allocate(16, '', 'GByteArray')\n"
+                "        heap.store_pointer(element, held)",
+            ),
+        ),
+        "qtailq-zero-head-empty": (
+            "A QTAILQ head of zeros is an empty list.",
+            edit(
+                infos_nested.insert_tail,
+                "last = heap.pointer(head + POINTER)",
+                "last = heap.pointer(head + POINTER) or head",
+            ),
+        ),
     },
 )

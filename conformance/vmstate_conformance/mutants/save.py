@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Final
 
 from vmstate import description, jsonwriter, save, vmdesc
+from vmstate.extent import Extent
 from vmstate.infos import INFOS
 from vmstate.jsonwriter import JSONWriter
 from vmstate.save import Saver
@@ -130,6 +131,65 @@ SAVE = table(
                 f"version_id = {_CHILD}\n"
                 "        if version_id > field.vmsd.version_id:\n"
                 "            raise Reject('version-too-new', '')",
+            ),
+        ),
+        "save-struct-with-version": (
+            "The version of a nested struct is written in front of it.",
+            edit(
+                Saver.element,
+                "self.save_vmsd(field.vmsd, element, version_id)",
+                "self.stream.put_number(version_id, 4)\n"
+                "        self.save_vmsd(field.vmsd, element, version_id)",
+            ),
+        ),
+        "save-elements-backwards": (
+            "The last element of an array is saved first.",
+            edit(
+                Saver.elements,
+                "extent.saved_slot(index, wide",
+                "extent.saved_slot(end - 1 - index, wide",
+                "index = save_bulk(self, field, extent, index)",
+                "pass",
+            ),
+        ),
+        "save-slot-32-bit": (
+            "The product of size and index is cut to 32 bits on save, too.",
+            edit(Extent.saved_slot, "if wide else", "if False else"),
+        ),
+        "save-pointer-info-own-size": (
+            "An info behind a pointer of an ordinary array is told the field's size.",
+            edit(
+                Saver.entry, "if field.auto_alloc else size", "if field.is_pointer_array else size"
+            ),
+        ),
+        "save-auto-none-null": (
+            "An AUTO_ALLOC array without elements is saved as a NULL marker.",
+            edit(
+                Saver.elements,
+                "index, end = (0, extent.iterations())",
+                "index, end = (0, extent.iterations())\n"
+                "    if not end and field.auto_alloc:\n        self.put_marker(0)",
+            ),
+        ),
+        "pre-save-of-root-only": (
+            "Only the pre_save of the root is run.",
+            edit(
+                Saver.save_vmsd,
+                "if vmsd.pre_save and",
+                "if not self.depth and vmsd.pre_save and",
+            ),
+        ),
+        "vmdesc-of-what-is-not-there": (
+            "A field that does not exist is described, although it is not written.",
+            edit(
+                Saver.field,
+                "            raise assertion('vmstate_save_vmsd_v', '!(field->flags & VMS_MUST_EXIST)',"
+                " 'validation-failed')\n",
+                "            raise assertion('vmstate_save_vmsd_v', '!(field->flags & VMS_MUST_EXIST)',"
+                " 'validation-failed')\n"
+                "        if self.vmdesc is not None:\n"
+                "            start_field(self.vmdesc, vmsd, field, 1)\n"
+                "            end_field(self.vmdesc, field, 0, marker=False)\n",
             ),
         ),
     },

@@ -184,5 +184,56 @@ SUBSECTIONS = table(
                 "    if listed:\n        saver.vmdesc.start_array('subsections')",
             ),
         ),
+        "sub-version-by-parent": (
+            "A subsection's version must not be above its parent's.",
+            edit(
+                load_subsections,
+                "version_id = stream.number(4) & 255",
+                "version_id = stream.number(4) & 255\n"
+                "        if version_id > vmsd.version_id:\n"
+                "            raise Reject('version-too-new', '')",
+            ),
+        ),
+        "sub-of-root-only": (
+            "Only the root looks for subsections.",
+            edit(
+                load_subsections,
+                "prefix = vmsd.name.encode()",
+                "prefix = vmsd.name.encode()\n    if loader.depth > 1:\n        return",
+            ),
+        ),
+        "sub-empty-name-is-data": (
+            "A description with an empty name has no subsections.",
+            edit(load_subsections, _PREFIX, "if not prefix or not name.startswith(prefix):"),
+        ),
+        "sub-cut-version-refused": (
+            "A version that the end cuts short is refused as that end.",
+            edit(
+                load_subsections,
+                "version_id = stream.number(4) & 255",
+                "version_id = stream.number(4) & 255\n"
+                "        if stream.error:\n"
+                "            raise Reject('stream-error', '')",
+            ),
+        ),
+        "sub-of-descendants": (
+            "A subsection of a subsection is found at its grandparent's level.",
+            edit(
+                load_subsections,
+                "for sub in vmsd.subsections or () if",
+                "for one in vmsd.subsections or () for sub in (one, *(one.subsections or ())) if",
+            ),
+        ),
+        "sub-same-twice-refused": (
+            "A subsection that comes twice is refused.",
+            edit(
+                load_subsections,
+                "prefix = vmsd.name.encode()",
+                "prefix = vmsd.name.encode()\n    met = []",
+                "start = stream.position",
+                "if found in met:\n            raise Reject('unknown-subsection', '')\n"
+                "        met.append(found)\n        start = stream.position",
+            ),
+        ),
     },
 )
