@@ -16,6 +16,8 @@ from vmstate.operations import perform
 from vmstate_conformance.cases import read_cases
 from vmstate_conformance.cases import witness as witnesses
 from vmstate_conformance.cases.cli import case
+from vmstate_conformance.clauses import load
+from vmstate_conformance.corpus import corpus_dir
 
 DIALECT = "qemu-10.0"
 BOTH = ["qemu-11.1.3", "qemu-11.1.0"]
@@ -327,3 +329,14 @@ def test_a_broken_group_is_one_line(corpus: Path) -> None:
 
     assert done.exit_code == 2
     assert str(file) in done.output
+
+
+def test_each_clause_that_names_a_dialect_and_has_cases_has_one_in_it() -> None:
+    cited: dict[str, set[str]] = {}
+    for each in read_cases([corpus_dir()]):
+        for clause in each.clauses if each.group else ():
+            cited.setdefault(clause, set()).add(each.dialect)
+
+    for clause in load(corpus_dir()).values():
+        named = {dialect for dialect in ALL if dialect in clause.dialects}
+        assert named <= cited.get(clause.id, named), clause.id

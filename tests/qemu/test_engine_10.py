@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from vmstate.operations import perform
 from vmstate_conformance.differential.pair import Pair, hangs_on_addresses
 from vmstate_conformance.differential.search import scope_for
 from vmstate_conformance.qemu.engine import Engine
 from vmstate_conformance.qemu.provision import QemuError, find
+from vmstate_conformance.runner.cli import run
 from vmstate_conformance.strategies.generate import cases
 from vmstate_conformance.testees.registry import Testee
 from vmstate_conformance.testees.session import Timing
@@ -213,6 +215,17 @@ def test_it_agrees_with_the_reference_on_generated_requests(engine: Engine) -> N
 
     assert engine.dialect == DIALECT
     assert [each for each in differing if not hangs_on_addresses(each.request, DIALECT)] == []
+
+
+def test_it_passes_the_cases_of_its_dialect() -> None:
+    found = CliRunner().invoke(
+        run, ["--testee", DIALECT, "--dialect", DIALECT, "--area", "qemu-10-0"]
+    )
+
+    assert found.exit_code == 0
+    assert "qemu-10.0 (compat) conforms: " in found.output
+    assert ", 0 fail" in found.output
+    assert "unsupported" not in found.output
 
 
 def test_what_glib_prints_is_no_cause(ask: Ask) -> None:
