@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from vmstate.description import VMStateDescription
 from vmstate.errors import EINVAL, Reject
@@ -46,6 +46,14 @@ class Handler(Protocol):
 
     def state(self) -> dict[str, Any]:
         """Give what was loaded so far, in the form of its destination."""
+
+
+@runtime_checkable
+class Incoming(Protocol):
+    """A handler of which QEMU takes back what it loaded, where anything else refuses the stream."""
+
+    def cancel(self) -> None:
+        """Take it back."""
 
 
 @dataclass(slots=True, eq=False)

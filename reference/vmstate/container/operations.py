@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from vmstate.container.load import ContainerLoader
-from vmstate.container.model import KNOWN_CAPABILITIES, Device, Handler, Machine
+from vmstate.container.model import KNOWN_CAPABILITIES, Device, Handler, Incoming, Machine
 from vmstate.container.payloads import HANDLERS
 from vmstate.container.save import ContainerSaver
 from vmstate.description import VMStateDescription
@@ -104,6 +104,10 @@ def _stream(
             return aborted(abort, operation.trace)
         stream.set_error(EINVAL)
         result = failed("reject", abort, operation.trace)
+    if result["verdict"] != "accept":
+        for device in devices:
+            if isinstance(device.handler, Incoming):
+                device.handler.cancel()
     reader = Reader(document.layout, heap)
     return {
         **result,

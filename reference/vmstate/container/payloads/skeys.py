@@ -42,7 +42,9 @@ class StorageKeys:
             if flags != wire.S390_MORE:
                 # By clause [RAM-SKEYS-2]
                 raise PayloadError(
-                    "payload-flags", EINVAL, f"Unexpected storage key flag data: {flags:#x}"
+                    "payload-flags",
+                    EINVAL,
+                    f"Unexpected storage key flag data: {words.hexadecimal(flags)}",
                 )
             count = words.count(stream, trace)
             start = stream.position

@@ -45,7 +45,9 @@ class StorageAttributes:
             if flags != wire.S390_MORE:
                 # By clause [RAM-STATTRIB-2]
                 raise PayloadError(
-                    "payload-flags", EINVAL, f"Unexpected storage attribute flag data: {flags:#x}"
+                    "payload-flags",
+                    EINVAL,
+                    f"Unexpected storage attribute flag data: {words.hexadecimal(flags)}",
                 )
             count = words.count(stream, trace)
             if not 0 < count < _MOST:

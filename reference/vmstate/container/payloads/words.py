@@ -22,3 +22,8 @@ def count(stream: InputStream, trace: Trace) -> int:
     value = stream.number(8)
     trace.note(start, stream.position, "count", str(value))
     return value
+
+
+def hexadecimal(value: int) -> str:
+    """Show a number as C's `%#x` does: 0 has no prefix."""
+    return f"{value:#x}" if value else "0"
