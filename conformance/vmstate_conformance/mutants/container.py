@@ -341,6 +341,14 @@ COMMANDS = table(
                 "raise _bad('resume')",
             ),
         ),
+        "bitmap-of-any-block": (
+            "RECV_BITMAP may name a block that is not there.",
+            edit(Commands._recv_bitmap, "if not any(", "if False and any("),
+        ),
+        "bitmap-of-no-block": (
+            "RECV_BITMAP is refused whatever block it names.",
+            edit(Commands._recv_bitmap, "if not any(", "if True or any("),
+        ),
         "colo-taken": (
             "The command that was ENABLE_COLO is taken.",
             value(

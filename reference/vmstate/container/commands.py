@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from vmstate.container.model import Refusal
+from vmstate.container.model import Blocks, Refusal
 from vmstate.errors import EINVAL, Reject
 from vmstate.stream import InputStream
 
@@ -163,7 +163,9 @@ class Commands:
             raise _bad("failed to read block name", EINVAL)
         if length != len(name) + 1:
             raise _bad(f"invalid payload length ({length})", EINVAL)
-        raise _bad(f"block '{name.decode(errors='replace')}' not found", EINVAL)
+        handlers = [device.handler for device in self.loader.devices]
+        if not any(isinstance(each, Blocks) and each.find(name) for each in handlers):
+            raise _bad(f"block '{name.decode(errors='replace')}' not found", EINVAL)
 
     def _switchover_start(self, stream: InputStream, length: int) -> None:
         """By clause [CMD-SWITCHOVER-1]."""

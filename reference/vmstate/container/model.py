@@ -56,6 +56,14 @@ class Incoming(Protocol):
         """Take it back."""
 
 
+@runtime_checkable
+class Blocks(Protocol):
+    """A handler that has the machine's blocks of RAM."""
+
+    def find(self, name: bytes) -> object | None:
+        """Find a block by its name."""
+
+
 @dataclass(slots=True, eq=False)
 class Device:
     """A registered description, or handler: QEMU's SaveStateEntry.
