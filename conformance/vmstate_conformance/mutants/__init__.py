@@ -22,6 +22,7 @@ from vmstate_conformance.mutants.load import LOAD, MARKERS
 from vmstate_conformance.mutants.memory import MEMORY, PREDICATES, STREAM
 from vmstate_conformance.mutants.nested import NESTED
 from vmstate_conformance.mutants.patching import Mutant, StaleError
+from vmstate_conformance.mutants.payloads import BITMAPS, HTAB, S390
 from vmstate_conformance.mutants.save import SAVE, VMDESC
 from vmstate_conformance.mutants.sections import SECTIONS
 from vmstate_conformance.mutants.subsections import SUBSECTIONS
@@ -47,6 +48,9 @@ _TABLES: Final = (
     CONFIGURATION,
     COMMANDS,
     SAVEVM,
+    S390,
+    HTAB,
+    BITMAPS,
     BEFORE,
 )
 

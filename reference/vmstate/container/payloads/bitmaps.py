@@ -72,15 +72,11 @@ class DirtyBitmaps:
     def load(self, stream: InputStream, version_id: int, machine: Machine, trace: Trace) -> None:
         """Load chunks up to one with EOS. [RAM-BITMAP-1]"""
         self._machine = machine
-        try:
-            if version_id != self.version_id:
-                # By clause [RAM-BITMAP-11]
-                raise PayloadError("payload-version", EINVAL)
-            while not self._chunk(stream, trace) & wire.BITMAP_EOS:
-                pass
-        except PayloadError:
-            self.cancel()
-            raise
+        if version_id != self.version_id:
+            # By clause [RAM-BITMAP-11]
+            raise PayloadError("payload-version", EINVAL)
+        while not self._chunk(stream, trace) & wire.BITMAP_EOS:
+            pass
 
     def _chunk(self, stream: InputStream, trace: Trace) -> int:
         start = stream.position
@@ -273,7 +269,7 @@ class DirtyBitmaps:
             self.cancel()
 
     def cancel(self) -> None:
-        """Remove all that the stream has begun; nothing is begun any more."""
+        """Remove all that the stream has begun, as where it is refused. [RAM-BITMAP-12]"""
         self.cancelled = True
         self._node = self._bitmap = None
         for bitmap in self._begun.values():
