@@ -17,10 +17,11 @@ class InputStream:
     holds the stream from `_base` to `_end`; it shows in one place, a read that the end cuts short.
     """
 
-    __slots__ = ("_base", "_end", "data", "error", "position")
+    __slots__ = ("_base", "_end", "data", "error", "position", "seekable")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, seekable: bool = True) -> None:
         self.data = data
+        self.seekable = seekable
         self.position = 0
         self.error = 0
         self._base = 0
@@ -129,6 +130,25 @@ class InputStream:
         while self._end - start < size and self._fill():
             pass
         return self.data[start : min(start + size, self._end)]
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Read at an offset of the file; fewer bytes where it ends, which sets the error. [RAM-MAPPED-8]"""
+        if self.error or not size:
+            return b""
+        good = self.seekable and offset < 1 << 63
+        data = self.data[offset : offset + size] if good else b""
+        if len(data) < size:
+            self.error = EIO
+        return data
+
+    def seek(self, offset: int) -> None:
+        """Go on at an offset of the file. One that is negative as 64 bits sets the error. [RAM-MAPPED-5]"""
+        # What has been buffered is gone in either case, and the file stands behind it.
+        if offset < 1 << 63:
+            self._end = offset
+        else:
+            self.set_error(EIO)
+        self.position = self._base = self._end
 
     def left(self) -> int:
         """Give how many bytes can still be consumed."""

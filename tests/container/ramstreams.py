@@ -51,8 +51,9 @@ def request(
     *sections: bytes, blocks: list[dict[str, Any]] | None = None, **machine: Any
 ) -> dict[str, Any]:
     shared = b""
-    if "x-ignore-shared" in machine.get("capabilities", ()):
-        shared = b"\5" + named(_SHARED) + b"\0\0\0\1\0\0\0\1" + named("x-ignore-shared")
+    if names := machine.get("capabilities", ()):
+        listed = len(names).to_bytes(4, "big") + b"".join(map(named, names))
+        shared = b"\5" + named(_SHARED) + b"\0\0\0\1" + listed
     if machine.get("page_bits", 12) != 12:
         bits = machine["page_bits"].to_bytes(4, "big")
         shared += b"\5" + named("configuration/target-page-bits") + b"\0\0\0\1" + bits

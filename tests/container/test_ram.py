@@ -230,9 +230,60 @@ def test_qemu_does_the_same_with_generated_streams() -> None:
         if its["verdict"] != "unsupported":
             asked += 1
             accepted += mine["verdict"] == "accept"
-            if disagreement(mine, its) or mine.get("message") != its.get("message"):
+            told = mine["verdict"] != "reject" or mine["message"] == its["message"]
+            if disagreement(mine, its) or not told:
                 wrong.append((one, mine, its))
     engine.close()
     assert wrong == []
     assert asked > 390
     assert 100 < accepted < 300
+
+
+PLACED = {"capabilities": ["mapped-ram"]}
+#: Configuration, the capability, and the header of the section stand before a payload.
+BEFORE = 17 + 47 + 17
+
+
+def header(
+    version: int = 1, page_size: int = PAGE, bitmap: int = PAGE - 8, at: int = PAGE
+) -> bytes:
+    return version.to_bytes(4, "big") + word(page_size) + word(bitmap) + word(at)
+
+
+def placed(bits: int, pages: bytes, **given: int) -> bytes:
+    """Give a list with one block of two pages, which are at 4096 of the file."""
+    start = (sizes(("pc.ram", 2 * PAGE)) + header(**given)).ljust(PAGE - 8 - BEFORE, b"\0")
+    return start + bits.to_bytes(8, "little") + pages.ljust(2 * PAGE, b"\0")
+
+
+def test_pages_are_read_from_their_places() -> None:
+    pages = b"\xaa" * PAGE + b"\xbb" * PAGE
+    assert memory(load(placed(2, pages) + EOS, **PLACED)) == "4096*00 4096*bb 8192*00"
+    assert memory(load(placed(7, pages) + EOS, **PLACED)) == "4096*aa 4096*bb 8192*00"
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"version": 2}, "payload-version"),
+        ({"page_size": 8192}, "payload-content"),
+        ({"at": 4097}, "payload-offset"),
+        ({"bitmap": 1 << 40}, "payload-ended"),
+        ({"bitmap": 1 << 63}, "payload-ended"),
+        ({"at": 1 << 40}, "payload-ended"),
+    ],
+)
+def test_a_header_that_leads_nowhere_is_refused(given: dict[str, int], error: str) -> None:
+    assert refused(load(placed(3, b"", **given) + EOS, **PLACED))[0] == error
+
+
+def test_words_of_pages_are_refused_where_pages_have_their_places() -> None:
+    result = load(placed(0, b"") + word(8) + named("pc.ram"), **PLACED)
+    assert refused(result) == ("payload-flags", "ret: -22", ["Unexpected RAM flags: 8"])
+
+
+def test_a_list_that_leads_back_to_itself_comes_to_an_end() -> None:
+    # The pages, none, end where the entry stands: it is read again and again.
+    entry = named("pc.ram") + word(BEFORE + 8) + header(at=0)
+    result = load(word(2 * PAGE | 4) + entry + EOS, **PLACED)
+    assert (result["verdict"], result["abort"]) == ("abort", "hang")

@@ -165,6 +165,8 @@ def annotated(
             parts.append((at, segment.start, {"note": "framing", "framing": True}))
         parts.append((segment.start, segment.end, _annotation(segment)))
         at = segment.end
+    # A stream that goes on elsewhere in its file may end before what was read, or behind the file.
+    end = max(at, min(end, len(data)))
     if at < end:
         path = result.get("path") or ""
         where = {"at": path} if path else {}

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from vmstate.values import hexadecimal, integer, mapping, sequence
@@ -48,17 +49,31 @@ def from_bytes(
     out: list[dict[str, Any]] = []
     at = 0
     for start, end, annotation in parts:
-        if start > at:
-            out.append({**_content(data[at:start])})
+        out += ({**_content(part)} for part in _cut_up(data[at:start]))
         if end > start:
-            out.append({**_content(data[start:end]), **annotation})
+            # What the end of the stream cut off has a place all the same.
+            held = list(_cut_up(data[start:end])) or [b""]
+            out += ({**_content(part), **annotation} for part in held)
         at = max(at, end)
-    if at < len(data):
-        out.append({**_content(data[at:])})
+    out += ({**_content(part)} for part in _cut_up(data[at:]))
     return out
 
 
+def _cut_up(data: bytes) -> Iterator[bytes]:
+    """Give the parts of a segment: long runs of one byte stand for themselves."""
+    at = 0
+    for run in _RUN.finditer(data):
+        if run.start() > at:
+            yield data[at : run.start()]
+        yield run[0]
+        at = run.end()
+    if data[at:]:
+        yield data[at:]
+
+
 _LONG: Final = 64
+#: A run that is worth a segment of its own, in the middle of others.
+_RUN: Final = re.compile(rb"(?s)(.)\1{2047,}")
 
 
 def _content(data: bytes) -> dict[str, Any]:

@@ -321,7 +321,7 @@ COMMANDS = table(
             "A package is a whole stream with a header.",
             edit(
                 Commands._packaged,
-                "self.loader.sections(InputStream(data))",
+                "self.loader.sections(InputStream(data, seekable=False))",
                 "inner = InputStream(data)\n    inner.take(8)\n    self.loader.sections(inner)",
             ),
         ),
@@ -331,7 +331,11 @@ COMMANDS = table(
         ),
         "package-skipped": (
             "A package is passed over.",
-            edit(Commands._packaged, "self.loader.sections(InputStream(data))", "pass"),
+            edit(
+                Commands._packaged,
+                "self.loader.sections(InputStream(data, seekable=False))",
+                "pass",
+            ),
         ),
         "resume-refused": (
             "POSTCOPY_RESUME at the wrong time is an error.",

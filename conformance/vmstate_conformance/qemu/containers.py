@@ -28,7 +28,7 @@ from vmstate_conformance.qemu.translate import Answer, Question, error_class
 _OWN: Final = frozenset({"timer", "ram", "globalstate", "cpu_common", "slirp"})
 _RAM: Final = "ram"
 #: The capabilities that it can have.
-_CAPABILITIES: Final = frozenset({"x-ignore-shared"})
+_CAPABILITIES: Final = frozenset({"x-ignore-shared", "mapped-ram"})
 _MOST: Final = 64
 
 _CLASSES: Final = (
@@ -63,6 +63,12 @@ _PAYLOAD: Final = (
     ("block .* should not be migrated", "payload-block"),
     ("(Illegal RAM offset|Mismatched GPAs for block)", "payload-offset"),
     ("Size (mismatch|too large): ", "payload-length"),
+    ("Migration mapped-ram capability version not supported", "payload-version"),
+    ("Migration mapped-ram header has invalid page_size", "payload-content"),
+    ("(Error reading ramblock .* pages, region has|page outside of ramblock)", "payload-offset"),
+    (".*failed to read page .*: Bad address", "payload-offset"),
+    ("(Error reading dirty bitmap|Could not read whole mapped-ram)", "payload-ended"),
+    (".*failed to read page ", "payload-ended"),
     ("(Found a zero page|Failed to load XBZRLE page)", "payload-content"),
 )
 #: What a handler that printed nothing returned.

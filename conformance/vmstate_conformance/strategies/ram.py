@@ -25,6 +25,7 @@ NOTHING: Final = MappingProxyType(
     }
 )
 SHARED: Final = "x-ignore-shared"
+MAPPED: Final = "mapped-ram"
 
 _NAMES: Final = ("pc.ram", "rom", "a", "0000:00:02.0/vga.vram", "n" * 255)
 _ODD_NAMES: Final = (b"", b"pc", b"pc.ram\0x", b"none", b"\xff", b"n" * 254, b"hidden")
@@ -168,26 +169,36 @@ def framed(kind: int, body: bytes, version: int = wire.RAM_VERSION) -> bytes:
     return bytes([kind]) + number + head + body + bytes([wire.SECTION_FOOTER]) + number
 
 
-def whole(sections: bytes, *, shared: bool) -> bytes:
-    """Give a whole stream of such sections."""
+def head(capabilities: list[str]) -> bytes:
+    """Give what stands before the sections of a stream."""
     name = b"configuration/capabilities"
-    more = b"\5" + bytes([len(name)]) + name + b"\0\0\0\1\0\0\0\1\x0f" + SHARED.encode()
+    more = b"\5" + bytes([len(name)]) + name + b"\0\0\0\1" + len(capabilities).to_bytes(4, "big")
+    more += b"".join(bytes([len(each)]) + each.encode() for each in capabilities)
     magic = wire.MAGIC.to_bytes(4, "big") + wire.VERSION.to_bytes(4, "big")
-    head = magic + bytes([wire.CONFIGURATION]) + b"\0\0\0\4none" + (more if shared else b"")
-    return head + sections + bytes([wire.EOF, wire.VMDESCRIPTION]) + b"\0\0\0\2{}"
+    start = magic + bytes([wire.CONFIGURATION]) + b"\0\0\0\4none"
+    return start + (more if capabilities else b"")
+
+
+#: What stands behind them.
+END: Final = bytes([wire.EOF, wire.VMDESCRIPTION]) + b"\0\0\0\2{}"
 
 
 def ram(choices: Choices) -> dict[str, Any]:
     """Choose blocks and a stream; give the request."""
     choices.gene()
-    shared = choices.chance(64)
+    shared, placed = choices.chance(64), choices.chance(48)
     blocks = [_block(choices, at) for at in range(choices.below(len(_NAMES)) + 1)]
     if choices.chance(64):
         blocks.append({"name": "hidden", "memory": f"{PAGE}*33", "migratable": False})
     sent = Ram(choices, blocks, shared)
     sent.used = {block["name"]: PAGE * _pages(block) for block in blocks}
+    capabilities = [*([SHARED] if shared else ()), *([MAPPED] if placed else ())]
     kinds = [wire.SECTION_START, *[wire.SECTION_PART] * choices.below(3), wire.SECTION_END]
-    stream = whole(b"".join(sent.section(kind) for kind in kinds), shared=shared)
+    if placed:
+        sections = _placed(sent, len(head(capabilities)))
+    else:
+        sections = b"".join(sent.section(kind) for kind in kinds)
+    stream = head(capabilities) + sections + END
     choices.gene()
     for _ in range(choices.pick((0, 0, 0, 1, 2))):
         stream = choices.pick(_DAMAGES)(choices, stream)
@@ -195,9 +206,49 @@ def ram(choices: Choices) -> dict[str, Any]:
         "op": "stream",
         "document": dict(NOTHING),
         "devices": [{"idstr": "ram", "handler": "ram", "destination": {"blocks": blocks}}],
-        "machine": {"name": "none", "capabilities": [SHARED] if shared else []},
+        "machine": {"name": "none", "capabilities": capabilities},
         "stream": stream.hex(),
     }
+
+
+def _placed(sent: Ram, before: int) -> bytes:
+    """Give a section of mapped-ram: a list of headers, and pages where they say."""
+    choices, total = sent.choices, 0
+    start = framed(wire.SECTION_START, b"")[:-5]
+    out = b""
+    for block in sent.blocks:
+        choices.gene(64)
+        name = block["name"]
+        length = choices.pick(_ODD_LENGTHS) if sent.odd() else sent.used[name]
+        total += length
+        out += sent.name(name) + word(length, 0)
+        if sent.shared:
+            out += word(7 if sent.odd() else int(block.get("address", 0)), 0)
+        # Headers are there before their places are known; the words of the list take 8 bytes.
+        at = before + len(start) + 8 + len(out) + 28
+        pages = -(-(at + 8) // PAGE) * PAGE
+        header = [4096, at, pages]
+        if sent.shared and choices.chance(64):
+            header = [4096, 0, 0]
+        for place in range(3):
+            if sent.odd():
+                header[place] = choices.pick(
+                    (0, 1, PAGE, 2 * PAGE, PAGE + 1, 1 << 32, (1 << 64) - PAGE)
+                )
+        out += (choices.below(3) if sent.odd() else 1).to_bytes(4, "big")
+        out += b"".join(word(each, 0) for each in header)
+        if not header[2]:
+            continue
+        out += bytes([choices.byte() & ((1 << min(length // PAGE, 7)) - 1) or sent.odd()]) + bytes(
+            7
+        )
+        out = out.ljust(pages - before - len(start) - 8, b"\0")
+        for _ in range(min(length // PAGE, 8)):
+            out += bytes([choices.pick(_FILLS)]) * PAGE
+    tail = sent.page() if sent.odd() else sent.idle() if sent.odd() else b""
+    number = (2).to_bytes(4, "big")
+    end = word(0, wire.RAM_EOS) + bytes([wire.SECTION_FOOTER]) + number
+    return start + word(total // PAGE * PAGE, wire.RAM_MEM_SIZE) + out + tail + end
 
 
 def requests(seed: int, count: int) -> Iterator[dict[str, Any]]:

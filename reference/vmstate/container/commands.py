@@ -149,7 +149,7 @@ class Commands:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise _bad(f"more than {_DEEPEST} packages inside each other")
-        self.loader.sections(InputStream(data))
+        self.loader.sections(InputStream(data, seekable=False))
         self.depth -= 1
 
     def _postcopy_resume(self, stream: InputStream, length: int) -> None:

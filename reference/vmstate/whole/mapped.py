@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from vmstate.whole import mapbits
 from vmstate.whole.cursor import Cursor
 from vmstate.whole.errors import StreamFault
 from vmstate.whole.model import Block
@@ -61,30 +62,22 @@ def _region(
 
 
 def bitmap_size(block: Block) -> int:
-    """How many bytes the bitmap takes: whole longs."""
+    """How many bytes the bitmap takes."""
+    return mapbits.size(_pages(block))
+
+
+def _pages(block: Block) -> int:
     assert block.mapped is not None
-    pages = -(-block.used_length // block.mapped[1])
-    return -(-pages // 64) * 8
+    return -(-block.used_length // block.mapped[1])
 
 
 def present(block: Block, data: memoryview) -> Iterator[tuple[int, int]]:
-    """Give the runs of pages that the bitmap says are there: first page and how many.
-
-    The bitmap is of longs of the host that wrote it, which was little-endian.
-    """
+    """Give the runs of pages that the bitmap says are there: first page and how many."""
     assert block.mapped is not None
     if absent(block):
         return
     at = block.mapped[2]
-    bits = int.from_bytes(data[at : at + bitmap_size(block)], "little")
-    pages = -(-block.used_length // block.mapped[1])
-    text = format(bits & ((1 << pages) - 1), f"0{pages}b")[::-1]
-    start = text.find("1")
-    while start >= 0:
-        stop = text.find("0", start)
-        stop = pages if stop < 0 else stop
-        yield start, stop - start
-        start = text.find("1", stop)
+    yield from mapbits.runs(data[at : at + bitmap_size(block)], _pages(block))
 
 
 def chunks(data: memoryview, start: int, end: int) -> Iterator[tuple[int, bytes]]:

@@ -12,13 +12,13 @@ from types import MappingProxyType
 from typing import Final
 
 from vmstate.container.model import Handler, Machine
-from vmstate.container.payloads import bitmaps, htab, ram, skeys, stattrib
+from vmstate.container.payloads import bitmaps, htab, ram_request, skeys, stattrib
 
 #: How the handler of a request's device is made: of its destination, where that stands, and the machine.
 HANDLERS: Final[Mapping[str, Callable[[object, str, Machine], Handler]]] = MappingProxyType(
     {
         "dirty-bitmap": bitmaps.read,
-        "ram": ram.read,
+        "ram": ram_request.read,
         "s390-skeys": skeys.read,
         "s390-storage_attributes": stattrib.read,
         "spapr/htab": htab.read,

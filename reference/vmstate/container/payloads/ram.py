@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""RAM: ram_load() in migration/ram.c. What a destination looks like says `ramblocks`.
+"""RAM: ram_load() in migration/ram.c. What a destination looks like says `ram_request`.
 
 The words are those that `vmstate.whole` reads, too; here they change memory, and whatever is wrong
 with them is found when and as QEMU finds it. What POSTCOPY_LISTEN changes is not part of it.
@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vmstate.container.model import Machine, PayloadError
-from vmstate.container.payloads.ramblocks import Block, read_blocks
-from vmstate.errors import EINVAL, CaseError
+from vmstate.container.payloads.ramblocks import Block
+from vmstate.container.payloads.rammapped import Mapped
+from vmstate.errors import EINVAL
 from vmstate.stream import InputStream
 from vmstate.trace import Trace
 from vmstate.whole import wire, xbzrle
 from vmstate.whole.errors import StreamFault
 
 _KINDS: Final = wire.RAM_ZERO | wire.RAM_PAGE | wire.RAM_XBZRLE
+_UNMAPPED: Final = _KINDS | wire.RAM_HOOK | wire.RAM_MULTIFD_FLUSH
 _WORD: Final = (1 << 64) - 1
-#: No target of QEMU's has larger pages; a word of ten bytes clears as much.
-_MOST_PAGE_BITS: Final = 16
 
 
 class Ram:
@@ -60,6 +60,9 @@ class _Words:
         self.machine: Final = machine
         self.trace: Final = trace
         self.shared: Final = "x-ignore-shared" in machine.capabilities
+        # With mapped-ram, pages are where the list says, and none are behind words.
+        mapped = "mapped-ram" in machine.capabilities
+        self.mapped: Final = Mapped(ram.page_size, self.shared) if mapped else None
 
     def load(self) -> bool:
         """Load a word and what follows it; whether there is more. [RAM-WORD-3]"""
@@ -70,6 +73,10 @@ class _Words:
         self._ended("Getting RAM address failed")
         flags = word % self.ram.page_size
         address = word - flags
+        if self.mapped is not None and flags & _UNMAPPED:
+            # By clause [RAM-MAPPED-7]
+            told = f"Unexpected RAM flags: {flags & _UNMAPPED}"
+            raise PayloadError("payload-flags", EINVAL, told)
         kind = flags & ~wire.RAM_CONTINUE
         # Any of these flags has a page, whatever else there is [RAM-WORD-4]
         page = self._page(address, flags) if flags & _KINDS else None
@@ -184,11 +191,13 @@ class _Words:
                 raise PayloadError("payload-block", EINVAL, told)
             if self.shared:
                 self._address(block)
-            if not block.migratable:
+            if self.mapped is not None:
+                self.mapped.load(self.stream, block, length, self.trace)
+            elif not block.migratable:
                 # By clause [RAM-SIZE-4]
                 told = f"block {_shown(name)} should not be migrated !"
                 raise PayloadError("payload-block", EINVAL, told)
-            if length != block.used:
+            elif length != block.used:
                 block.resize(length)
             total = total - length & _WORD
 
@@ -207,15 +216,6 @@ class _Words:
 
     def _note(self, start: int, kind: str, value: str) -> None:
         self.trace.note(start, self.stream.position, kind, value)
-
-
-def read(source: object, path: str, machine: Machine) -> Ram:
-    """Read a destination. Raises `CaseError`."""
-    if machine.page_bits > _MOST_PAGE_BITS:
-        detail = f"pages of RAM have at most {_MOST_PAGE_BITS} bits"
-        raise CaseError("page-bits", "machine.page_bits", detail)
-    page_size = 1 << machine.page_bits
-    return Ram(read_blocks(source, path, page_size), page_size)
 
 
 def _shown(name: bytes) -> str:
