@@ -33,6 +33,7 @@ from vmstate_conformance.mutants import Mutant
 MODULES: Final = (
     "load",
     "save",
+    "save_nulls",
     "check",
     "infos_plain",
     "infos_nested",
@@ -50,6 +51,7 @@ MODULES: Final = (
 _RUN_BY: Final = {
     "load": {"load", "stream"},
     "save": {"save", "savevm"},
+    "save_nulls": {"save"},
     "check": {"check"},
     "vmdesc": {"save", "savevm"},
     "jsonwriter": {"save", "savevm"},
