@@ -148,7 +148,7 @@ class DirtyBitmaps:
                 device = "" if self.aliases is not None else shown(real)
                 self._swallow(f"Cannot find device='{device}' nor node-name='{shown(real)}'")
             return
-        # Without START, only what the stream itself has begun is there. [RAM-BITMAP-5]
+        # Without START, only what the stream itself has begun is there. [RAM-BITMAP-14]
         self._node = self._begun_on.get(alias)
         if self._node is None:
             self._swallow(f"no migrated bitmaps on node alias '{shown(alias)}'")
@@ -203,6 +203,7 @@ class DirtyBitmaps:
         if self._inner is not None and self._inner.persistent is not None:
             persistent = self._inner.persistent
         if persistent and node.read_only:
+            # By clause [RAM-BITMAP-15]
             told = shown(self._name)
             raise PayloadError(
                 "payload-content",
