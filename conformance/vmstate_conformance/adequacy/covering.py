@@ -40,6 +40,7 @@ MODULES: Final = (
     "stream",
     "subsections",
     "vmdesc",
+    "whole/wire",
 )
 EXPLAINED: Final = Path(__file__).with_name("uncovered.json")
 

@@ -11,6 +11,7 @@ from vmstate.container.payloads.bitmaps import DirtyBitmaps
 from vmstate.container.payloads.htab import HashTable
 from vmstate.container.payloads.skeys import StorageKeys
 from vmstate.container.payloads.stattrib import StorageAttributes
+from vmstate.whole import wire
 from vmstate_conformance.mutants.patching import edit, table, value
 
 _KEYS_END: Final = "if flags == wire.S390_EOS:"
@@ -217,26 +218,26 @@ BITMAPS = table(
         "bitmap-one-byte-of-flags": (
             "0x80 is a flag that means nothing.",
             edit(
-                DirtyBitmaps._flags,
-                "if flags & wire.BITMAP_EXTRA_FLAGS:\n        flags = stream.number(1)",
-                "if False:\n        flags = stream.number(1)",
+                wire.bitmap_flags,
+                "if flags & BITMAP_EXTRA_FLAGS:\n        flags = number(1)",
+                "if False:\n        flags = number(1)",
             ),
         ),
         "bitmap-two-bytes-of-flags": (
             "There are at most two bytes of flags.",
-            edit(DirtyBitmaps._flags, "flags = stream.number(2) & 255", "pass"),
+            edit(wire.bitmap_flags, "flags = number(2) & 255", "pass"),
         ),
         "bitmap-first-byte-of-flags": (
             "Of two bytes of flags all bits count.",
             edit(
-                DirtyBitmaps._flags,
-                "        flags = stream.number(1)\n        if",
-                "        flags |= stream.number(1)\n        if",
+                wire.bitmap_flags,
+                "        flags = number(1)\n        if",
+                "        flags |= number(1)\n        if",
             ),
         ),
         "bitmap-third-byte-of-flags": (
             "Of four bytes of flags the third counts.",
-            edit(DirtyBitmaps._flags, "stream.number(2) & 255", "stream.number(2) >> 8"),
+            edit(wire.bitmap_flags, "number(2) & 255", "number(2) >> 8"),
         ),
         "bitmap-eos-by-itself": (
             "EOS is a chunk by itself only.",
@@ -416,18 +417,22 @@ BITMAPS = table(
         ),
         "bitmap-of-any-size": (
             "Data may have any size.",
-            edit(DirtyBitmaps._bits, "if length > _MOST:", "if False:"),
+            edit(DirtyBitmaps._bits, "if length > wire.BITMAP_MOST:", "if False:"),
         ),
         "bitmap-most-refused": (
             "Data have less than 10240 bytes.",
-            edit(DirtyBitmaps._bits, "if length > _MOST:", "if length >= _MOST:"),
+            edit(
+                DirtyBitmaps._bits,
+                "if length > wire.BITMAP_MOST:",
+                "if length >= wire.BITMAP_MOST:",
+            ),
         ),
         "bitmap-size-unchecked-when-cancelled": (
             "Data may have any size when all is cancelled.",
             edit(
                 DirtyBitmaps._bits,
-                "if length > _MOST:",
-                "if length > _MOST and (not self.cancelled):",
+                "if length > wire.BITMAP_MOST:",
+                "if length > wire.BITMAP_MOST and (not self.cancelled):",
             ),
         ),
         "bitmap-odd-end-refused": (

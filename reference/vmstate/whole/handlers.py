@@ -34,9 +34,9 @@ class Tracer:
 
 
 class Handler(NamedTuple):
-    """How one idstr's payload is read and written; `version` is the highest that is known."""
+    """How one idstr's payload is read and written, in the versions that QEMU takes."""
 
-    version: int
+    versions: range
     read: Callable[[Cursor, str, Pieces, Tracer], None]
     write: Callable[[dict[str, Any], bytearray], None]
 
@@ -67,6 +67,8 @@ def write(handler: Handler, pieces: Any, out: bytearray) -> None:
 # Dirty bitmaps (migration/block-dirty-bitmap.c)
 
 _NAMES: Final = ((wire.BITMAP_DEVICE_NAME, "device"), (wire.BITMAP_BITMAP_NAME, "bitmap"))
+#: COMPLETE goes before BITS.
+_BITS: Final = wire.BITMAP_COMPLETE | wire.BITMAP_BITS
 
 
 def _read_bitmap(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
@@ -75,15 +77,20 @@ def _read_bitmap(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> No
     while True:
         trace.path = f"{outer}[{len(pieces)}]"
         at = cursor.position
-        flags = cursor.u8("the flags of a dirty bitmap")
-        trace.leaf("flags", at, 1, "flags")
+        flags = wire.bitmap_flags(
+            lambda size: int.from_bytes(cursor.take(size, "the flags of a dirty bitmap"), "big")
+        )
+        trace.leaf("flags", at, cursor.position - at, "flags")
         piece: dict[str, Any] = {"op": "bitmap", "flags": flags}
-        if flags & wire.BITMAP_EXTRA_FLAGS:
-            raise StreamFault("dirty-bitmap.bad-flags", at, f"flags {flags:#04x}")
+        if cursor.position > at + 1:
+            piece["extra"] = cursor.data[at : cursor.position - 1].hex()
         for flag, name in _NAMES:
             if flags & flag:
                 start = cursor.position
                 piece[name] = cursor.counted(f"the name of a {name}")
+                if not piece[name]:
+                    # By clause [RAM-BITMAP-4]
+                    raise StreamFault("dirty-bitmap.name", start, f"the name of a {name} is empty")
                 trace.leaf(name + ".length", start, 1, "length")
                 trace.leaf(name, start + 1, cursor.position - start - 1, "name")
         pieces.append(piece)
@@ -92,7 +99,7 @@ def _read_bitmap(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> No
             piece["granularity"] = cursor.u32("the granularity")
             trace.leaf("bitmap_flags", cursor.position, 1, "flags")
             piece["bitmap_flags"] = cursor.u8("the flags of a bitmap")
-        elif flags & wire.BITMAP_BITS:
+        elif flags & _BITS == wire.BITMAP_BITS:
             trace.leaf("first_sector", cursor.position, 8, "uint64")
             piece["first_sector"] = cursor.u64("the first sector")
             trace.leaf("sectors", cursor.position, 4, "uint32")
@@ -100,6 +107,10 @@ def _read_bitmap(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> No
             if not flags & wire.BITMAP_ZEROES:
                 trace.leaf("size", cursor.position, 8, "length")
                 size = cursor.u64("the size of the bits")
+                if size > wire.BITMAP_MOST:
+                    # By clause [RAM-BITMAP-9]
+                    detail = f"{size} bytes of bits"
+                    raise StreamFault("dirty-bitmap.too-large", cursor.position - 8, detail)
                 trace.leaf("data", cursor.position, size, "buffer")
                 piece["data"] = cursor.take(size, "the bits").hex()
         if flags & wire.BITMAP_EOS:
@@ -108,6 +119,7 @@ def _read_bitmap(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> No
 
 def _write_bitmap(piece: dict[str, Any], out: bytearray) -> None:
     flags = piece["flags"]
+    out += unhex(piece.get("extra", ""))
     out.append(flags)
     for flag, name in _NAMES:
         if flags & flag:
@@ -117,7 +129,7 @@ def _write_bitmap(piece: dict[str, Any], out: bytearray) -> None:
     if flags & wire.BITMAP_START:
         out += piece["granularity"].to_bytes(4, "big")
         out.append(piece["bitmap_flags"])
-    elif flags & wire.BITMAP_BITS:
+    elif flags & _BITS == wire.BITMAP_BITS:
         out += piece["first_sector"].to_bytes(8, "big") + piece["sectors"].to_bytes(4, "big")
         if not flags & wire.BITMAP_ZEROES:
             data = unhex(piece["data"])
@@ -126,11 +138,18 @@ def _write_bitmap(piece: dict[str, Any], out: bytearray) -> None:
 
 # s390 storage keys and attributes (hw/s390x/s390-skeys.c, s390-stattrib.c): words of address and flag
 
-_FLAGS: Final = frozenset({wire.S390_EOS, wire.S390_DONE, wire.S390_ERROR})
+
+def _read_keys(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
+    """By clause [RAM-SKEYS-1]."""
+    _read_words(cursor, pieces, trace, frozenset({wire.S390_EOS}))
 
 
 def _read_attributes(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None:
-    """By clauses [RAM-SKEYS-1] and [RAM-STATTRIB-1]."""
+    """By clause [RAM-STATTRIB-1]."""
+    _read_words(cursor, pieces, trace, frozenset({wire.S390_EOS, wire.S390_DONE}))
+
+
+def _read_words(cursor: Cursor, pieces: Pieces, trace: Tracer, known: frozenset[int]) -> None:
     outer = trace.path
     while True:
         trace.path = f"{outer}[{len(pieces)}]"
@@ -145,7 +164,10 @@ def _read_attributes(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -
             trace.leaf("count", at, 8, "count")
             trace.leaf("data", cursor.position, count, "buffer")
             piece["data"] = cursor.take(count, "one byte for each page").hex()
-        elif flags not in _FLAGS:
+        elif flags == wire.S390_ERROR:
+            # By clauses [RAM-SKEYS-4] and [RAM-STATTRIB-4]
+            raise StreamFault("s390.reported", at, "the source says that its data is incomplete")
+        elif flags not in known:
             raise StreamFault("s390.bad-flags", at, f"flags {flags:#x}")
         pieces.append(piece)
         if flags == wire.S390_EOS:
@@ -169,11 +191,9 @@ def _read_htab(cursor: Cursor, kind: str, pieces: Pieces, trace: Tracer) -> None
     trace.leaf("header", cursor.position, 4, "uint32")
     header = cursor.u32("the header of htab")
     pieces.append({"op": "header", "value": header})
-    if kind == "start" or header == wire.HTAB_NONE:
-        return
     if header:
-        detail = f"header {header:#x} where 0 or -1 stands"
-        raise StreamFault("htab.header", cursor.position - 4, detail)
+        # A shift or no table at all, in a section of any kind [RAM-HTAB-2]
+        return
     while True:
         trace.path = f"{outer}[{len(pieces)}]"
         at = cursor.position
@@ -200,9 +220,9 @@ def _write_htab(piece: dict[str, Any], out: bytearray) -> None:
 
 HANDLERS: Final = MappingProxyType(
     {
-        "dirty-bitmap": Handler(1, _read_bitmap, _write_bitmap),
-        "s390-skeys": Handler(1, _read_attributes, _write_attributes),
-        "s390-storage_attributes": Handler(0, _read_attributes, _write_attributes),
-        "spapr/htab": Handler(1, _read_htab, _write_htab),
+        "dirty-bitmap": Handler(range(1, 2), _read_bitmap, _write_bitmap),
+        "s390-skeys": Handler(range(2), _read_keys, _write_attributes),
+        "s390-storage_attributes": Handler(range(1), _read_attributes, _write_attributes),
+        "spapr/htab": Handler(range(1, 2), _read_htab, _write_htab),
     }
 )

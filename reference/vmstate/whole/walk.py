@@ -231,12 +231,13 @@ class Walker:
     def _body(self, cursor: Cursor, section: Section) -> None:
         handler = HANDLERS.get(section.idstr)
         if section.idstr == "ram":
-            self._stated(cursor, section, wire.RAM_VERSION, self.ram.read)
+            ram = range(wire.RAM_VERSION, wire.RAM_VERSION + 1)
+            self._stated(cursor, section, ram, self.ram.read)
         elif handler is not None:
             self._stated(
                 cursor,
                 section,
-                handler.version,
+                handler.versions,
                 lambda where, path: handlers.read(handler, where, section.kind, self.spans, path),
             )
         elif self.select is None or self.select(section.label):
@@ -251,15 +252,16 @@ class Walker:
             self._footer(cursor, section)
 
     def _stated(
-        self, cursor: Cursor, section: Section, version: int, read: Callable[[Cursor, str], Any]
+        self, cursor: Cursor, section: Section, versions: range, read: Callable[[Cursor, str], Any]
     ) -> None:
         """Read a payload that says its own length; a fault in it swallows what cannot be told apart."""
         mark = len(self.spans or ())
         try:
-            if section.version_id != version:
-                says = f"unsupported version {section.version_id} for '{section.idstr}' v{version}"
+            if section.version_id not in versions:
+                newest = versions[-1]
+                says = f"unsupported version {section.version_id} for '{section.idstr}' v{newest}"
                 detail = (
-                    f"version {section.version_id} of {section.idstr}, of which {version} is known"
+                    f"version {section.version_id} of {section.idstr}, of which {newest} is known"
                 )
                 raise StreamFault("section-version", section.payload - 4, detail, says=says)
             section.state = read(cursor, section.label)

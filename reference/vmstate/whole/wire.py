@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final
 
@@ -81,3 +82,18 @@ BITMAP_START: Final = 0x10
 BITMAP_COMPLETE: Final = 0x20
 BITMAP_BITS: Final = 0x40
 BITMAP_EXTRA_FLAGS: Final = 0x80
+#: The most bytes that a chunk of bits may have.
+BITMAP_MOST: Final = 10 << 10
+
+
+def bitmap_flags(number: Callable[[int], int]) -> int:
+    """Take flags of 1, 2 or 4 bytes, of which the last byte counts. [RAM-BITMAP-2]
+
+    `number` takes a number of so many bytes.
+    """
+    flags = number(1)
+    if flags & BITMAP_EXTRA_FLAGS:
+        flags = number(1)
+        if flags & BITMAP_EXTRA_FLAGS:
+            flags = number(2) & 0xFF
+    return flags

@@ -41,8 +41,6 @@ _ENABLED: Final = 0x01
 _PERSISTENT: Final = 0x02
 #: 0x04 is of no use any more, and taken.
 _RESERVED: Final = 0xF8
-#: A chunk of QEMU's has at most a tenth of it.
-_MOST: Final = 10 << 10
 #: What the sender rounds the size of a chunk up to.
 _ALIGN: Final = 4 * WORD
 _U64: Final = (1 << 64) - 1
@@ -80,7 +78,7 @@ class DirtyBitmaps:
 
     def _chunk(self, stream: InputStream, trace: Trace) -> int:
         start = stream.position
-        flags = self._flags(stream)
+        flags = wire.bitmap_flags(stream.number)
         trace.note(start, stream.position, "flags", f"{flags:#x}")
         start = stream.position
         self._names(stream, flags)
@@ -98,16 +96,6 @@ class DirtyBitmaps:
         if stream.error:
             # By clause [RAM-BITMAP-10]
             raise PayloadError("payload-ended", stream.error)
-        return flags
-
-    @staticmethod
-    def _flags(stream: InputStream) -> int:
-        """Take flags of 1, 2 or 4 bytes, of which the last byte counts. [RAM-BITMAP-2]"""
-        flags = stream.number(1)
-        if flags & wire.BITMAP_EXTRA_FLAGS:
-            flags = stream.number(1)
-            if flags & wire.BITMAP_EXTRA_FLAGS:
-                flags = stream.number(2) & 0xFF
         return flags
 
     def _names(self, stream: InputStream, flags: int) -> None:
@@ -228,7 +216,7 @@ class DirtyBitmaps:
                 self._bitmap.words.clear(*self._words(self._bitmap, first, size))
             return
         length = stream.number(8)
-        if length > _MOST:
+        if length > wire.BITMAP_MOST:
             # By clause [RAM-BITMAP-9]
             raise PayloadError(
                 "payload-length",
