@@ -40,6 +40,15 @@ INFO = table(
                 value(bulk, "_TO_BOOL", bytes(range(256))),
             ),
         ),
+        "bool-saved-as-1": (
+            "A bool is saved as 1 whatever byte but 0 memory holds.",
+            edit(
+                Number.save,
+                "saver.heap.read(element, self.size)[::-1]",
+                "bytes([saver.heap.number(element, 1) != 0]) if self.boolean"
+                " else saver.heap.read(element, self.size)[::-1]",
+            ),
+        ),
         "bool-lowest-bit": (
             "A bool is the lowest bit of the byte that was sent.",
             together(

@@ -162,6 +162,17 @@ SAVE = table(
                 Saver.entry, "if field.auto_alloc else size", "if field.is_pointer_array else size"
             ),
         ),
+        "save-subsections-first": (
+            "Subsections are saved in front of the fields.",
+            edit(
+                Saver.save_vmsd,
+                "    save_subsections(self, vmsd, opaque)\n",
+                "",
+                "    if self.vmdesc is not None:\n        self.vmdesc.string",
+                "    save_subsections(self, vmsd, opaque)\n"
+                "    if self.vmdesc is not None:\n        self.vmdesc.string",
+            ),
+        ),
         "save-auto-none-null": (
             "An AUTO_ALLOC array without elements is saved as a NULL marker.",
             edit(
@@ -329,6 +340,17 @@ VMDESC = table(
                 "            end_field(writer, field, self.stream.transferred() - start, marker=False)\n"
                 "        if self.dialect.by_number and",
                 "            pass\n        if self.dialect.by_number and",
+            ),
+        ),
+        "vmdesc-version-first": (
+            "The version of a description stands in front of its name.",
+            edit(
+                Saver.save_vmsd,
+                "        self.vmdesc.string('vmsd_name', vmsd.name)\n",
+                "",
+                "        self.vmdesc.number('version', version_id)\n",
+                "        self.vmdesc.number('version', version_id)\n"
+                "        self.vmdesc.string('vmsd_name', vmsd.name)\n",
             ),
         ),
         "vmdesc-child-version": (

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from vmstate.container.commands import Commands
 from vmstate.container.load import ContainerLoader
+from vmstate.container.payloads.ram import Ram
 from vmstate.container.save import ContainerSaver
 from vmstate_conformance.mutants.patching import edit, table
 
@@ -48,6 +50,46 @@ SECTIONS: Final = table(
                 ContainerSaver.save,
                 "for device in self.devices:\n        if not device.early:",
                 "for device in reversed(self.devices):\n        if not device.early:",
+            ),
+        ),
+        "cut-command-taken": (
+            "A command's header that the end cuts short is read with zeros.",
+            edit(Commands.run, _CUT, "if False:"),
+        ),
+        "discard-in-any-state": (
+            "POSTCOPY_RAM_DISCARD needs no POSTCOPY_ADVISE.",
+            edit(
+                Commands._postcopy_ram_discard,
+                "if self.postcopy not in",
+                "if False and self.postcopy not in",
+            ),
+        ),
+        "discard-keeps": (
+            "POSTCOPY_RAM_DISCARD leaves memory as it was.",
+            edit(Ram.discard, "block.memory[start:start + length] = bytes(length)", "pass"),
+        ),
+        "discard-of-bytes": (
+            "POSTCOPY_RAM_DISCARD takes any range of bytes.",
+            edit(
+                Ram.discard,
+                "if block is None or start % _HOST_PAGE or length % _HOST_PAGE:",
+                "if block is None:",
+            ),
+        ),
+        "discard-within-used": (
+            "POSTCOPY_RAM_DISCARD ends where a block's used length does.",
+            edit(
+                Ram.discard,
+                "if start + length > len(block.memory):",
+                "if start + length > block.used:",
+            ),
+        ),
+        "discard-cut-to-block": (
+            "POSTCOPY_RAM_DISCARD discards what there is of a range.",
+            edit(
+                Ram.discard,
+                "if start + length > len(block.memory):\n        return False",
+                "length = min(length, max(len(block.memory) - start, 0))",
             ),
         ),
     },

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from vmstate.container.model import Blocks, Refusal
@@ -127,10 +128,11 @@ class Commands:
         left = length - 3 - len(name)
         if left % 16:
             raise _bad(f"CMD_POSTCOPY_RAM_DISCARD invalid length ({left})")
-        if left:
-            stream.take(16)
-            # No block of RAM is registered here, so none is found.
-            raise _bad(f"Failed to discard RAM range {name.decode(errors='replace')}: -1")
+        for _ in range(left // 16):
+            start, size = stream.number(8), stream.number(8)
+            if not any(each.discard(name, start, size) for each in self._blocks()):
+                # By clause [CMD-DISCARD-2]
+                raise _bad(f"Failed to discard RAM range {name.decode(errors='replace')}: -1")
 
     def _packaged(self, stream: InputStream, length: int) -> None:
         """Load a package. [CMD-PACKAGED-1]
@@ -163,9 +165,13 @@ class Commands:
             raise _bad("failed to read block name", EINVAL)
         if length != len(name) + 1:
             raise _bad(f"invalid payload length ({length})", EINVAL)
-        handlers = [device.handler for device in self.loader.devices]
-        if not any(isinstance(each, Blocks) and each.find(name) for each in handlers):
+        if not any(each.find(name) for each in self._blocks()):
             raise _bad(f"block '{name.decode(errors='replace')}' not found", EINVAL)
+
+    def _blocks(self) -> Iterator[Blocks]:
+        for device in self.loader.devices:
+            if isinstance(device.handler, Blocks):
+                yield device.handler
 
     def _switchover_start(self, stream: InputStream, length: int) -> None:
         """By clause [CMD-SWITCHOVER-1]."""

@@ -63,6 +63,9 @@ class Blocks(Protocol):
     def find(self, name: bytes) -> object | None:
         """Find a block by its name."""
 
+    def discard(self, name: bytes, start: int, length: int) -> bool:
+        """Forget what a part of a block held; whether there is such a part."""
+
 
 @dataclass(slots=True, eq=False)
 class Device:

@@ -21,6 +21,7 @@ from vmstate.whole.errors import StreamFault
 _KINDS: Final = wire.RAM_ZERO | wire.RAM_PAGE | wire.RAM_XBZRLE
 _UNMAPPED: Final = _KINDS | wire.RAM_HOOK | wire.RAM_MULTIFD_FLUSH
 _WORD: Final = (1 << 64) - 1
+_HOST_PAGE: Final = 4096
 
 
 class Ram:
@@ -36,6 +37,16 @@ class Ram:
     def find(self, name: bytes) -> Block | None:
         """Find a block by its name."""
         return next((block for block in self.blocks if block.name.encode() == name), None)
+
+    def discard(self, name: bytes, start: int, length: int) -> bool:
+        """Zero whole pages of the host in a block, as far as it can become. [CMD-DISCARD-2]"""
+        block = self.find(name)
+        if block is None or start % _HOST_PAGE or length % _HOST_PAGE:
+            return False
+        if start + length > len(block.memory):
+            return False
+        block.memory[start : start + length] = bytes(length)
+        return True
 
     def load(self, stream: InputStream, version_id: int, machine: Machine, trace: Trace) -> None:
         """Load words up to EOS. [RAM-WORD-1] [RAM-EOS-1]"""
