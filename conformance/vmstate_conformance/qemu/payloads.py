@@ -24,7 +24,7 @@ from vmstate_conformance.qemu.streams import load, save
 
 #: The start of a stream of a case: header, and a configuration that names the machine "none".
 _HEAD: Final = bytes.fromhex("5145564d0000000307")
-_NONE: Final = _HEAD + b"\0\0\0\4none"
+NONE: Final = _HEAD + b"\0\0\0\4none"
 _PROGRAM: Final = re.compile(r"^\S*qemu-system-\S*: ", re.MULTILINE)
 _KEY: Final = re.compile(r"key\((\w+)\)")
 
@@ -89,16 +89,14 @@ def differences(request: Mapping[str, Any], result: Mapping[str, Any]) -> list[s
 
 def ask(place: Place, destination: State, stream: bytes) -> Told:
     """Feed a case's stream to a machine. Raises `QemuError`, of which `GoneError` and `LateError`."""
-    if not stream.startswith(_NONE):
+    if not stream.startswith(NONE):
         # What ends before its sections is the same to any machine.
         place = replace(place, machine="none", arguments=lambda _: ())
         place = replace(place, seen=lambda *_: None, prepare=_as_started)
-    name = place.machine.encode()
     with tempfile.TemporaryDirectory(prefix="vmstate-") as made:
         folder = Path(made)
         file = folder / "stream.bin"
-        whole = _HEAD + len(name).to_bytes(4, "big") + name
-        file.write_bytes(stream.replace(_NONE, whole, 1))
+        file.write_bytes(named(stream, place.machine))
         arguments = ("-M", place.machine, "-nodefaults", *place.arguments(destination))
         qemu = binary(None, place.arch)
         with Machine(qemu, [*arguments, "-S", "-incoming", "defer"], arch=place.arch) as machine:
@@ -107,6 +105,12 @@ def ask(place: Place, destination: State, stream: bytes) -> Told:
             reason = load(machine, file)
             printed = _PROGRAM.sub("", machine.said[before:].strip()).splitlines()
             return Told(reason, printed, place.seen(machine, folder, reason is None))
+
+
+def named(stream: bytes, machine: str) -> bytes:
+    """Give a case's stream with another machine's name."""
+    name = machine.encode()
+    return stream.replace(NONE, _HEAD + len(name).to_bytes(4, "big") + name, 1)
 
 
 def _as_started(machine: Machine, destination: State) -> None:
