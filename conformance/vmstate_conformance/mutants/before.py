@@ -70,6 +70,14 @@ BEFORE = table(
             "A NULL without a size takes a marker, too.",
             edit(Loader.slot, _NULL, "if not element:"),
         ),
+        "before-null-without-a-look": (
+            "The stream's error is not looked at behind a NULL, as it is not today.",
+            edit(
+                Loader.slot,
+                "self.null(field)\n            return True",
+                "self.null(field)\n            return False",
+            ),
+        ),
         "before-null-outside-arrays": (
             "A NULL outside an array of pointers takes a marker.",
             edit(Loader.null, _ARRAY, "if False:"),
