@@ -92,5 +92,13 @@ SECTIONS: Final = table(
                 "length = min(length, max(len(block.memory) - start, 0))",
             ),
         ),
+        "discard-name-with-nul": (
+            "The name of POSTCOPY_RAM_DISCARD does not end at a NUL.",
+            edit(Commands._postcopy_ram_discard, "name = name.split(b'\\x00', 1)[0]", "pass"),
+        ),
+        "bitmap-name-with-nul": (
+            "The name of RECV_BITMAP does not end at a NUL.",
+            edit(Commands._recv_bitmap, "name = name.split(b'\\x00', 1)[0]", "pass"),
+        ),
     },
 )

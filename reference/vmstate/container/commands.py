@@ -122,6 +122,7 @@ class Commands:
         name = self._counted(stream)
         if not name:
             raise _bad("CMD_POSTCOPY_RAM_DISCARD Failed to read RAMBlock ID")
+        name = name.split(b"\0", 1)[0]  # and only that much counts below
         nil = stream.number(1)
         if nil:
             raise _bad(f"CMD_POSTCOPY_RAM_DISCARD missing nil ({nil})")
@@ -165,6 +166,7 @@ class Commands:
             raise _bad("failed to read block name", EINVAL)
         if length != len(name) + 1:
             raise _bad(f"invalid payload length ({length})", EINVAL)
+        name = name.split(b"\0", 1)[0]
         if not any(each.find(name) for each in self._blocks()):
             raise _bad(f"block '{name.decode(errors='replace')}' not found", EINVAL)
 
