@@ -26,7 +26,7 @@ _SHOWN: Final = 8
 NO_CASE, NEVER_ACCEPTED, NEVER_REFUSED = "No case", "Never accepted", "Never refused"
 _LACK: Final = re.compile(rf"({NO_CASE}|{NEVER_ACCEPTED}|{NEVER_REFUSED}):(.*)\Z")
 _WHY: Final = re.compile(r" \S.*\.\Z")
-#: The dialects that a clause of all dialects speaks of.
+#: The dialects that a clause of all dialects is proved in.
 _ALL: Final = ("qemu-11.1.3", "qemu-11.1.0", "rfc")
 
 
