@@ -55,6 +55,7 @@ def _check(
 
 def _field(field: VMStateField, dialect: Dialect) -> None:
     """Check one field by itself. [CHECK-ORDER-2]"""
+    # By clause [CHECK-ARRAY-3]
     if not dialect.check_pointer_arrays:
         return
     auto = field.flags & VMS_ARRAY_OF_POINTER_AUTO_ALLOC

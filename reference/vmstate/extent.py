@@ -103,7 +103,7 @@ def element_size(field: VMStateField, heap: Heap, opaque: int, dialect: Dialect)
         if field.flags & VMS_MULTIPLY:
             size *= field.size
     elif field.flags & VMS_ARRAY_OF_POINTER and not dialect.stride_by_size:
-        # By clause [LOAD-STRIDE-3]
+        # By clause [LOAD-STRIDE-3]; before, as any other field [LOAD-STRIDE-4] [SAVE-STRIDE-2]
         size = POINTER
     else:
         size = field.size

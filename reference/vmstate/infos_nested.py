@@ -90,6 +90,7 @@ class Queue(Info):
         previous = at = 0
         while loader.stream.number(1):
             loader.trace.index(at)
+            # By clause [INFO-QTAILQ-3]
             lost = self.tail and loader.dialect.by_number
             node = _load_node(loader, vmsd, field.size, field.version_id, lost=lost)
             insert(loader.heap, element, node, field.start, previous)

@@ -169,7 +169,10 @@ class PtrMarker(Info):
 
 @dataclass(frozen=True, slots=True)
 class Fd(Info):
-    """A file descriptor, which travels beside the bytes: a channel of bytes carries none. [INFO-FD-2]"""
+    """A file descriptor, which travels beside the bytes: a channel of bytes carries none.
+
+    [INFO-FD-2] [INFO-FD-3]
+    """
 
     def load(self, loader: Loader, element: int, size: int, field: VMStateField) -> None:
         """Refuse before anything is read, and without a word of why."""

@@ -46,7 +46,7 @@ class Loader:
         if version_id < vmsd.minimum_version_id:
             raise too_old(vmsd, version_id)
 
-        # PRE_LOAD: any number but 0 is a failure [LOAD-HOOK-1]
+        # PRE_LOAD: any number but 0 is a failure [LOAD-HOOK-1], or ends all the same [LOAD-HOOK-6]
         if vmsd.pre_load:
             raise Reject(
                 "pre-load-failed",
@@ -137,6 +137,7 @@ class Loader:
         if self.dialect.null_fields:
             if field.is_pointer_array:
                 element = self.heap.pointer(element)
+            # Without a size, NULL is as good as any address [LOAD-NULL-4]
             if not element and extent.size:
                 self.null(field)
                 return True
@@ -154,7 +155,7 @@ class Loader:
         return True
 
     def numbered(self, field: VMStateField, element: int, size: int) -> None:
-        """Load one element whose failure is a number; one above 0 is no refusal."""
+        """Load one element whose failure is a number; one above 0 is none. [LOAD-ELEM-3] [LOAD-ELEM-4]"""
         depth, way = self.depth, self.trace.depth()
         try:
             self.element(field, element, size)
@@ -166,11 +167,12 @@ class Loader:
             self.trace.back(way)
 
     def number(self, reject: Reject) -> int:
-        """Give the stream's error for a refusal. [STREAM-ERROR-1]"""
+        """Give the stream's error for a refusal. [STREAM-ERROR-1] [SUB-LOAD-18] [SUB-LOAD-19]"""
         return reject.number if self.dialect.by_number else EINVAL
 
     def null(self, field: VMStateField) -> None:
-        """Load a NULL element as a field of its own, whose marker is all there is of it."""
+        """Load a NULL element as a field of its own, whose marker is all there is of it. [LOAD-NULL-2]"""
+        # By clause [LOAD-NULL-3]
         if not field.is_pointer_array:
             raise assertion(
                 "vmsd_create_fake_nullptr_field",

@@ -60,7 +60,7 @@ class Saver:
 
     def save_vmsd(self, vmsd: VMStateDescription, opaque: int, version_id: int) -> None:
         """Save the object at `opaque` as of `version_id`. [SAVE-ORDER-1]"""
-        # PRE_SAVE: only a negative number is a failure [SAVE-HOOK-1]
+        # PRE_SAVE: only a negative number is a failure [SAVE-HOOK-1], or any but 0 [SAVE-HOOK-3]
         if vmsd.pre_save and (vmsd.pre_save < 0 or self.dialect.by_number):
             raise Reject("hook-failed", f"pre-save failed: {vmsd.name}", vmsd.pre_save)
 
@@ -244,7 +244,7 @@ class Saver:
 
     @staticmethod
     def prefix(field: VMStateField, reject: Reject) -> None:
-        """Put a prefix on an error, and die where there is none: a codec gets one below 0."""
+        """Put a prefix on an error, and die where there is none: a codec gets one below 0. [SAVE-ERROR-2]"""
         if field.flags & VMS_STRUCT or (not field.is_struct and reject.number > 0):
             raise out_of_bounds("read through a wild pointer") from None
 

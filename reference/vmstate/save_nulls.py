@@ -30,18 +30,22 @@ def save_elements(
         untouched = saver.untouched(extent)
         element = extent.slot(index)
         if field.is_pointer_array:
+            # By clause [SAVE-NULL-3]
             if not element:
                 raise assertion("vmstate_save_state_v", "curr_elem", "null-array")
             element = heap.pointer(element)
         is_null = not element and bool(extent.size)
 
+        # A NULL that no run begins with tells what is left [VMDESC-ARRAY-12]
         count = extent.count - index
+        # Even a run of one at the end [VMDESC-ARRAY-11]
         if vmdesc is not None and field.is_pointer_array and is_null != previous_null:
             saver.vmdesc, previous_null = vmdesc, is_null
             count = saver.run(extent, index, is_null=is_null)
         if is_null:
             _null(saver, vmsd, field, count)
         else:
+            # The last one has none [VMDESC-ARRAY-10]
             numbered = index if count > 1 and not short else None
             saver.entry(vmsd, field, element, extent.size, count, numbered)
 
@@ -56,6 +60,8 @@ def save_elements(
 
 
 def _null(saver: Saver, vmsd: VMStateDescription, field: VMStateField, count: int) -> None:
+    """Save a NULL element, whose marker is all there is of it. [SAVE-NULL-1]"""
+    # By clause [SAVE-NULL-2]
     if not field.is_pointer_array:
         raise assertion(
             "vmsd_create_fake_nullptr_field", "field->flags & VMS_ARRAY_OF_POINTER", "null-array"

@@ -14,7 +14,7 @@ from vmstate.jsonwriter import JSONWriter
 
 #: What a marker calls itself. [VMDESC-TYPE-2]
 PTR_MARKER: Final = "ptr-marker"
-#: What a NULL element calls itself where it is a field of its own.
+#: What a NULL element calls itself where it is a field of its own. [VMDESC-TYPE-3]
 NULLPTR: Final = "nullptr"
 
 
