@@ -97,9 +97,10 @@ def _saved(machine: Machine, idstr: str, file: Path, *capabilities: str) -> str:
 def test_what_qemu_saves_again_is_loaded_again(idstr: str, name: str, tmp_path: Path) -> None:
     request, place = _cases(idstr)[name], payloads.PLACES[idstr]
     first = perform(request)
+    destination = request["devices"][0]["destination"]
     file = tmp_path / "stream.bin"
     file.write_bytes(payloads.named(bytes.fromhex(request["stream"]), place.machine))
-    arguments = ("-M", place.machine, "-nodefaults", *place.arguments({}), "-S")
+    arguments = ("-M", place.machine, "-nodefaults", *place.arguments(destination), "-S")
     with Machine(
         binary(None, place.arch), [*arguments, "-incoming", "defer"], arch=place.arch
     ) as machine:
@@ -108,6 +109,20 @@ def test_what_qemu_saves_again_is_loaded_again(idstr: str, name: str, tmp_path: 
     again = perform({**request, "stream": stream})
     assert again["verdict"] == "accept"
     assert again["devices"][0]["state"] == first["devices"][0]["state"]
+
+
+@pytest.mark.qemu
+def test_keys_are_looked_at_in_parts() -> None:
+    part = 128 << 10
+    request = _cases("s390-skeys")["payloads/s390-skeys#none"]
+    device = {**request["devices"][0], "destination": {"keys": f"{part}*00"}}
+    at = bytes.fromhex(request["stream"]).index(bytes(7) + b"\x01\x7e")
+    head = request["stream"][: 2 * at]
+    keys = (2).to_bytes(8, "big") + (part + 1).to_bytes(8, "big") + bytes([16]) * (part + 1)
+    request = {**request, "devices": [device], "stream": head + keys.hex()}
+    result = perform(request)
+    assert result["devices"][0]["state"] == {"keys": f"{part}*10"}
+    assert payloads.differences(request, result) == []
 
 
 @pytest.mark.qemu

@@ -117,7 +117,7 @@ def _as_started(machine: Machine, destination: State) -> None:
     """Leave the machine as it starts, which must be what the destination says."""
 
 
-# s390: keys of 16 MiB, all zero at first
+# s390: keys of so many MiB, all zero at first
 
 
 def _keys(machine: Machine, folder: Path, accepted: bool) -> list[int] | None:  # noqa: FBT001
@@ -132,6 +132,15 @@ def _shown_keys(state: State) -> list[int]:
     from vmstate.container.payloads import runs  # noqa: PLC0415 - only here
 
     return list(runs.parse(state["keys"], "keys"))
+
+
+def _megabytes(destination: State) -> tuple[str, ...]:
+    return ("-m", str(len(_shown_keys(destination)) // 256))
+
+
+def _without_keys(destination: State) -> bool:
+    keys = _shown_keys(destination)
+    return not any(keys) and len(keys) % 256 == 0 and len(keys) >= 4096
 
 
 # pseries: the table shows in what the machine saves, as far as its entries are valid
@@ -249,15 +258,17 @@ def _shown_bitmaps(state: State) -> dict[str, Any]:
     return out
 
 
-_S390: Final = ("s390x", "s390-ccw-virtio-11.1", lambda _: ("-m", "16"))
+_S390: Final = ("s390x", "s390-ccw-virtio-11.1")
+_SMALL: Final = ("-m", "16")
 _PSERIES: Final = ("ppc64", "pseries-11.1", lambda _: ("-m", "256"))
-_NO_KEYS: Final = {"keys": "4096*00"}
 _NO_ENTRIES: Final = {"shift": "21", "entries": {}}
 #: Where each handler is.
 PLACES: Final[Mapping[str, Place]] = MappingProxyType(
     {
-        "s390-skeys": Place(*_S390, _keys, _shown_keys, _NO_KEYS.__eq__, _as_started),
-        "s390-storage_attributes": Place(*_S390, lambda *_: {}, dict, lambda _: True, _as_started),
+        "s390-skeys": Place(*_S390, _megabytes, _keys, _shown_keys, _without_keys, _as_started),
+        "s390-storage_attributes": Place(
+            *_S390, lambda _: _SMALL, lambda *_: {}, dict, lambda _: True, _as_started
+        ),
         "spapr/htab": Place(*_PSERIES, _table, dict, _NO_ENTRIES.__eq__, _as_started),
         "dirty-bitmap": Place(
             "x86_64", "none", _nodes, _queried, _shown_bitmaps, _without_bits, _bitmaps
