@@ -103,8 +103,12 @@ def ask(place: Place, destination: State, stream: bytes) -> Told:
             place.prepare(machine, destination)
             before = len(machine.said)
             reason = load(machine, file)
-            printed = _PROGRAM.sub("", machine.said[before:].strip()).splitlines()
-            return Told(reason, printed, place.seen(machine, folder, reason is None))
+            printed = _PROGRAM.sub("", machine.said[before:].strip("\n")).split("\n")
+            return Told(
+                reason,
+                printed if printed != [""] else [],
+                place.seen(machine, folder, reason is None),
+            )
 
 
 def named(stream: bytes, machine: str) -> bytes:

@@ -30,6 +30,7 @@ from vmstate.container.payloads.blocks import (
     read_mapping,
     read_nodes,
     shown,
+    told,
 )
 from vmstate.errors import EINVAL, EIO
 from vmstate.stream import InputStream
@@ -127,19 +128,19 @@ class DirtyBitmaps:
         real = alias
         if self.aliases is not None:
             if alias not in self.aliases:
-                self._swallow(f"Error: Unknown node alias '{shown(alias)}'")
+                self._swallow(f"Error: Unknown node alias '{told(alias)}'")
                 return
             real = self.aliases[alias].node
         if starts:
             self._node = self.nodes.get(real)
             if self._node is None:
-                device = "" if self.aliases is not None else shown(real)
-                self._swallow(f"Cannot find device='{device}' nor node-name='{shown(real)}'")
+                device = "" if self.aliases is not None else told(real)
+                self._swallow(f"Cannot find device='{device}' nor node-name='{told(real)}'")
             return
         # Without START, only what the stream itself has begun is there. [RAM-BITMAP-14]
         self._node = self._begun_on.get(alias)
         if self._node is None:
-            self._swallow(f"no migrated bitmaps on node alias '{shown(alias)}'")
+            self._swallow(f"no migrated bitmaps on node alias '{told(alias)}'")
 
     def _find_bitmap(self, alias: bytes, *, starts: bool) -> None:
         node = self._node
@@ -149,8 +150,8 @@ class DirtyBitmaps:
             self._inner = self.aliases[self._alias].bitmaps.get(alias)
             if self._inner is None:
                 self._swallow(
-                    f"Error: Unknown bitmap alias '{shown(alias)}' on node '{shown(node.name)}' "
-                    f"(alias '{shown(self._alias)}')"
+                    f"Error: Unknown bitmap alias '{told(alias)}' on node '{told(node.name)}' "
+                    f"(alias '{told(self._alias)}')"
                 )
                 return
             self._name = self._inner.name
@@ -160,8 +161,8 @@ class DirtyBitmaps:
         self._bitmap = self._begun.get((node.name, self._name))
         if self._bitmap is None:
             self._swallow(
-                f"Error: unknown dirty bitmap '{shown(self._name)}' for block device "
-                f"'{shown(node.name)}'"
+                f"Error: unknown dirty bitmap '{told(self._name)}' for block device "
+                f"'{told(node.name)}'"
             )
 
     def _begin(self, stream: InputStream) -> None:
@@ -172,11 +173,11 @@ class DirtyBitmaps:
         node = self._node
         assert node is not None
         if self._bitmap is not None:
-            told = shown(self._bitmap.name)
+            name = told(self._bitmap.name)
             raise PayloadError(
                 "payload-content",
                 EINVAL,
-                f"Bitmap with the same name ('{told}') already exists on destination",
+                f"Bitmap with the same name ('{name}') already exists on destination",
             )
         if granularity not in GRANULARITIES:
             raise PayloadError("payload-content", EINVAL, f"a granularity of {granularity}")
@@ -192,12 +193,12 @@ class DirtyBitmaps:
             persistent = self._inner.persistent
         if persistent and node.read_only:
             # By clause [RAM-BITMAP-15]
-            told = shown(self._name)
+            name = told(self._name)
             raise PayloadError(
                 "payload-content",
                 EINVAL,
-                f"Cannot make migrated bitmap '{told}' persistent on read-only node "
-                f"'{shown(node.name)}'",
+                f"Cannot make migrated bitmap '{name}' persistent on read-only node "
+                f"'{told(node.name)}'",
             )
         made = Bitmap(node, self._name, granularity, bool(flags & _ENABLED), persistent, busy=True)
         node.bitmaps[self._name] = self._begun[node.name, self._name] = self._bitmap = made
@@ -234,7 +235,7 @@ class DirtyBitmaps:
         if not needed <= length <= -(-needed // _ALIGN) * _ALIGN:
             self._swallow(
                 "Migrated bitmap granularity doesn't match the destination bitmap "
-                f"'{shown(bitmap.name)}' granularity"
+                f"'{told(bitmap.name)}' granularity"
             )
             return
         bitmap.words.set(word, data[:needed])

@@ -88,8 +88,13 @@ class NodeAlias:
 
 
 def shown(name: bytes) -> str:
-    """Give a name as text."""
+    """Give a name as text, so that no two names are the same."""
     return name.decode(errors="backslashreplace")
+
+
+def told(name: bytes) -> str:
+    """Give a name as in a message."""
+    return name.decode(errors="replace")
 
 
 def read_nodes(source: object, path: str) -> dict[bytes, Node]:
@@ -113,8 +118,8 @@ def _bitmap(source: object, path: str, node: Node, name: bytes) -> Bitmap:
     given = mapping(source, path, keys)
     granularity = integer(given.get("granularity"), f"{path}.granularity")
     if granularity not in GRANULARITIES:
-        told = f"{brief(granularity)} is no power of two from {min(GRANULARITIES)} on"
-        raise CaseError("granularity", f"{path}.granularity", told)
+        why = f"{brief(granularity)} is no power of two from {min(GRANULARITIES)} on"
+        raise CaseError("granularity", f"{path}.granularity", why)
     words = range(-(-node.bits(granularity) // BITS))
     return Bitmap(
         node,
