@@ -179,8 +179,6 @@ class DirtyBitmaps:
                 EINVAL,
                 f"Bitmap with the same name ('{name}') already exists on destination",
             )
-        if granularity not in GRANULARITIES:
-            raise PayloadError("payload-content", EINVAL, f"a granularity of {granularity}")
         if flags & _RESERVED:
             # By clause [RAM-BITMAP-7]
             raise PayloadError(
@@ -200,6 +198,8 @@ class DirtyBitmaps:
                 f"Cannot make migrated bitmap '{name}' persistent on read-only node "
                 f"'{told(node.name)}'",
             )
+        if granularity not in GRANULARITIES:
+            raise PayloadError("payload-content", EINVAL, f"a granularity of {granularity}")
         made = Bitmap(node, self._name, granularity, bool(flags & _ENABLED), persistent, busy=True)
         node.bitmaps[self._name] = self._begun[node.name, self._name] = self._bitmap = made
         self._begun_on[self._alias] = node
