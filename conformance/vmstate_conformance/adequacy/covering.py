@@ -24,6 +24,9 @@ MODULES: Final = (
     "container/model",
     "container/payloads/bitmaps",
     "container/payloads/htab",
+    "container/payloads/ram",
+    "container/payloads/ramblocks",
+    "container/payloads/rammapped",
     "container/payloads/skeys",
     "container/payloads/sparse",
     "container/payloads/stattrib",
@@ -40,7 +43,9 @@ MODULES: Final = (
     "stream",
     "subsections",
     "vmdesc",
+    "whole/mapbits",
     "whole/wire",
+    "whole/xbzrle",
 )
 EXPLAINED: Final = Path(__file__).with_name("uncovered.json")
 

@@ -23,6 +23,7 @@ from vmstate_conformance.mutants.memory import MEMORY, PREDICATES, STREAM
 from vmstate_conformance.mutants.nested import NESTED
 from vmstate_conformance.mutants.patching import Mutant, StaleError
 from vmstate_conformance.mutants.payloads import BITMAPS, HTAB, S390
+from vmstate_conformance.mutants.ram import MAPPED, RAM
 from vmstate_conformance.mutants.save import SAVE, VMDESC
 from vmstate_conformance.mutants.sections import SECTIONS
 from vmstate_conformance.mutants.subsections import SUBSECTIONS
@@ -52,6 +53,8 @@ _TABLES: Final = (
     HTAB,
     BITMAPS,
     BEFORE,
+    RAM,
+    MAPPED,
 )
 
 #: All mutants by name.
