@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from types import MappingProxyType
+from types import CodeType, FrameType, MappingProxyType
 from typing import Any, Final
 
 from vmstate import operations
@@ -21,15 +22,15 @@ from vmstate_conformance.fuzzing.engine import Hang
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.target import Target
 from vmstate_conformance.mutants import MUTANTS, Mutant, StaleError
-from vmstate_conformance.mutants.patching import edit, table, value
+from vmstate_conformance.mutants.patching import Edit, edit, table, value
 from vmstate_conformance.testees import reference
 
 
 def pitted(target: Target, mutants: Iterable[Mutant]) -> Target:
     """Give the target that finds the differences between mutants and the code as it is.
 
-    Each input is shown to every mutant that has not been found yet, and each that is found is said so
-    on stderr. With the last one, the target raises `Finding`.
+    Each input is shown to every mutant that has not been found yet and whose function it runs, and each
+    that is found is said so on stderr. With the last one, the target raises `Finding`.
     """
     observe = target.observe
     if observe is None:
@@ -39,10 +40,15 @@ def pitted(target: Target, mutants: Iterable[Mutant]) -> Target:
     def run(data: bytes) -> None:
         nonlocal count
         count += 1
-        plain = _seen(observe, data, patience)
+        called: set[CodeType] = set()
+        with _calls(called):
+            plain = _seen(observe, data, patience)
         if plain is _UNKNOWN:
             return
         for mutant in list(left):
+            change = mutant.change
+            if isinstance(change, Edit) and change.function.__code__ not in called:
+                continue
             try:
                 with mutant.applied():
                     changed = _seen(observe, data, patience)
@@ -59,6 +65,21 @@ def pitted(target: Target, mutants: Iterable[Mutant]) -> Target:
             raise Finding("planted", "all", "every planted bug is found")
 
     return replace(target, run=run)
+
+
+@contextmanager
+def _calls(called: set[CodeType]) -> Iterator[None]:
+    """Collect the code of all functions that are called until the block ends."""
+
+    def note(frame: FrameType, event: str, _argument: object) -> None:
+        if event == "call":
+            called.add(frame.f_code)
+
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
 
 
 def _seen(observe: Any, data: bytes, patience: float) -> Any:

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Documents, states and streams built from bytes: what is legal saves, loads and comes back the same.
 
-An input is a header of three bytes (genes of the document, genes of the state, how), then the bytes
-that the document is built of, those of the state, and those that mutate the saved stream. What each of
-the first two builds is kept, so that most runs are one load. `how` chooses the dialect, and whether
-rules are broken, flags are odd or values are bent: then nothing is promised but an orderly end.
+An input is a header of four bytes (genes of the document, genes of the state, how, area), then the
+bytes that the document is built of, those of the state, and those that mutate the saved stream. What
+each of the first two builds is kept, so that most runs are one load. `how` chooses the dialect, and
+whether rules are broken, flags are odd or values are bent: then nothing is promised but an orderly end.
+The area is that of the engine that the document keeps to.
 """
 
 from __future__ import annotations
@@ -37,27 +38,25 @@ from vmstate_conformance.fuzzing.kept import Kept
 from vmstate_conformance.fuzzing.load import compare, result
 from vmstate_conformance.fuzzing.names import renamed
 from vmstate_conformance.fuzzing.target import Native, Target
-from vmstate_conformance.strategies.builder import MEDIUM, document
+from vmstate_conformance.strategies.areas import AREAS
+from vmstate_conformance.strategies.builder import document
 from vmstate_conformance.strategies.choices import GENE, Choices, from_bytes
 from vmstate_conformance.strategies.landing import cleared
 from vmstate_conformance.strategies.mutate import mutate
 from vmstate_conformance.strategies.odd import RULES, bent, illegal, loose, odd
 from vmstate_conformance.strategies.plan import Plan
-from vmstate_conformance.strategies.tables import SHAPES, SPECIALS
 from vmstate_conformance.strategies.values import state
 from vmstate_conformance.strategies.wire import Wire, wire
 
-HEADER: Final = 3
+HEADER: Final = 4
 #: The most genes of a document, and of a state.
 GENES: Final = 32
 #: What may look like the beginning of a subsection's name must not reach the end of the stream.
 _AFTER: Final = bytes(260)
 #: Of the byte `how`, above two bits of dialect: hooks that fail, values that are bent before the save,
-#: a broken rule, odd flags; all of that only where ANY is set. RARE: fields of the rarer kinds alone.
-LOOSE, BENT, BROKEN, ODD, RARE, ANY = 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
-_RARE: Final = replace(
-    MEDIUM, kinds=(*SPECIALS, *(shape.name for shape in SHAPES if shape.slots != "inline"))
-)
+#: a broken rule, odd flags, odd names; all of that only where ANY is set.
+LOOSE, BENT, BROKEN, ODD, NAMED, ANY = 0x04, 0x08, 0x10, 0x20, 0x40, 0x80
+_AREAS: Final = tuple(AREAS.values())
 #: What entries that stand for many may be of: one size each.
 _EVEN: Final = frozenset(info.name for info in INFOS.values() if isinstance(info, Number))
 
@@ -70,13 +69,14 @@ class Parts:
     state: bytes
     how: int
     mutation: bytes
+    area: int = 0
 
     def join(self) -> bytes:
         """Give the input again; what is too long for its header is cut."""
         genes, values = _genes(self.document), _genes(self.state)
         return b"".join(
             (
-                bytes((genes, values, self.how)),
+                bytes((genes, values, self.how, self.area)),
                 self.document[: genes * GENE].ljust(genes * GENE, b"\0"),
                 self.state[: values * GENE].ljust(values * GENE, b"\0"),
                 self.mutation,
@@ -94,8 +94,9 @@ def split(data: bytes) -> Parts:
         data = data.ljust(HEADER, b"\0")
     first = HEADER + data[0] % (GENES + 1) * GENE
     second = first + data[1] % (GENES + 1) * GENE
-    how = data[2] if data[2] & ANY else data[2] & (3 | RARE)
-    return Parts(data[HEADER:first], data[first:second], how, data[second:])
+    how = data[2] if data[2] & ANY else data[2] & 3
+    area = data[3] % len(_AREAS)
+    return Parts(data[HEADER:first], data[first:second], how, data[second:], area)
 
 
 @dataclass(slots=True, eq=False)
@@ -133,8 +134,8 @@ class Arrival:
     version_id: int
 
 
-_BUILT: Final[Kept[tuple[bytes, int], Built]] = Kept(512)
-_SENT: Final[Kept[tuple[bytes, bytes, int], Sent]] = Kept(1024)
+_BUILT: Final[Kept[tuple[bytes, int, int], Built]] = Kept(512)
+_SENT: Final[Kept[tuple[bytes, bytes, int, int], Sent]] = Kept(1024)
 _QUIET: Final = Trace(recording=False)
 
 
@@ -225,31 +226,34 @@ def load(built: Built, arrival: Arrival) -> Outcome | None:
 
 def prepared(parts: Parts) -> Sent:
     """Give the saved state of an input, built and checked when first seen. Raises `Finding`."""
-    key = parts.document, parts.state, parts.how
+    key = parts.document, parts.state, parts.how, parts.area
     sent = _SENT.get(key)
     if sent is None:
-        first = parts.document, parts.how & ~BENT
-        built = _BUILT.get(first) or _BUILT.put(first, build(parts.document, parts.how))
+        first = parts.document, parts.how & ~BENT, parts.area
+        built = _BUILT.get(first)
+        if built is None:
+            built = _BUILT.put(first, build(parts.document, parts.how, parts.area))
         sent = _SENT.put(key, send(built, parts.state, bending=bool(parts.how & BENT)))
     return sent
 
 
-def construct(genes: bytes, how: int) -> Built:
+def construct(genes: bytes, how: int, area: int = 0) -> Built:
     """Build a document, which must be well-formed. Raises `Finding`."""
-    choices, dialect = Choices(from_bytes(genes)), COMPLETE[(how & 3) % len(COMPLETE)]
-    scope = _RARE if how & RARE else MEDIUM
+    dialect, scope = COMPLETE[(how & 3) % len(COMPLETE)], _AREAS[area]
+    # What is done to the document is chosen before it, from genes of its own, which never run out first.
+    odds = Choices(from_bytes(genes[:_ODD_GENES]))
+    choices = Choices(from_bytes(genes[_ODD_GENES if how & ANY else 0 :]))
     legal = document(choices, loose(scope) if how & LOOSE else scope)
-    choices.gene(_ODD_GENE)
-    cut = bool(how & ODD)
-    if choices.chance(32):
-        legal = renamed(choices, legal, odd=cut)
+    odds.gene(_ODD_GENES)
+    if how & NAMED:
+        legal = renamed(odds, legal, odd=bool(how & ODD))
     source, broken = legal, ""
     if how & BROKEN:
-        broken = choices.pick(tuple(RULES))
-        source = illegal(choices, legal, broken) or legal
+        broken = odds.pick(tuple(RULES))
+        source = illegal(odds, legal, broken) or legal
         broken = broken if source is not legal else ""
     elif how & ODD:
-        source = odd(choices, legal)
+        source = odd(odds, legal)
     try:
         compiled = Document.from_json(source)
     except CaseError as error:
@@ -261,9 +265,9 @@ def construct(genes: bytes, how: int) -> Built:
     return Built(source, Plan(legal), compiled, dialect, sources, promised, broken)
 
 
-def build(genes: bytes, how: int = 0) -> Built:
+def build(genes: bytes, how: int = 0, area: int = 0) -> Built:
     """Build a document; what is legal must be accepted, and what is not, refused. Raises `Finding`."""
-    built = construct(genes, how)
+    built = construct(genes, how, area)
     if built.dialect.markers_unguarded:
         return built
     said, broken = checked(built), built.broken
@@ -276,7 +280,7 @@ def build(genes: bytes, how: int = 0) -> Built:
 
 #: What the check says of the rules that kill it.
 _SAID: Final = {"missing-child": "out-of-bounds", "circle": "out-of-bounds"}
-_ODD_GENE: Final = 4 * GENE
+_ODD_GENES: Final = 3 * GENE
 
 
 def send(built: Built, genes: bytes, *, bending: bool = False) -> Sent:
@@ -373,8 +377,9 @@ def seeds() -> Iterator[bytes]:
     """Give some hundred inputs: documents of every size, plain and mutated, and odd ones."""
     for at in range(96):
         document_, state_ = bytes(_spread(at, at % 9)), bytes(_spread(at + 7, at % 5))
-        how = (at & 1) | (ANY | at * 4 & 0x3C if at % 3 == 0 else 0)
-        yield Parts(document_, state_, how, bytes(_spread(at + 3, at % 3))).join()
+        how = (at & 1) | (ANY | at * 4 & 0x7C if at % 3 == 0 else 0)
+        mutation = bytes(_spread(at + 3, at % 3))
+        yield Parts(document_, state_, how, mutation, at % len(_AREAS)).join()
     for at in range(800):
         made = fresh(random.Random(at), Parts(b"", b"", 0, b""), 15)  # noqa: S311 - reproducible
         yield made.join()
@@ -390,7 +395,7 @@ def _spread(start: int, genes: int) -> Iterator[int]:
 def case(data: bytes) -> dict[str, Any] | None:
     """Give the load that an input ends in, or the save or check where it does not come so far."""
     parts = split(data)
-    built = construct(parts.document, parts.how)
+    built = construct(parts.document, parts.how, parts.area)
     head = {"dialect": built.dialect.name, "document": built.source}
     try:
         sent = prepared(parts)
@@ -420,8 +425,10 @@ def mutate_input(data: bytes, size: int, seed: int, native: Native) -> bytes:
         new = replace(parts, state=native(parts.state, 8 * GENE))
     elif which < 10:
         new = replace(parts, document=native(parts.document, 16 * GENE))
-    elif which < 12:
+    elif which == 10:
         new = replace(parts, how=seed >> 8 & 0xFF)
+    elif which == 11:
+        new = replace(parts, area=(seed >> 8) % len(_AREAS))
     else:
         new = fresh(random.Random(seed), parts, which)  # noqa: S311 - reproducible
     return new.join()[:size]
@@ -429,14 +436,19 @@ def mutate_input(data: bytes, size: int, seed: int, native: Native) -> bytes:
 
 def fresh(source: random.Random, parts: Parts, which: int) -> Parts:
     """Exchange one part, or all, for chance: what is new of a kind need not grow byte by byte."""
-    genes = source.randbytes(GENE * source.choice((1, 2, 3, 4, 8, 12, 16)))
+    genes = source.randbytes(GENE * source.choice((1, 3, 6, 10, 16, 24)))
     if which == 12:
         return replace(parts, mutation=genes[: 3 * GENE])
     if which == 13:
-        return replace(parts, state=genes)
-    strange = ANY | source.choice((LOOSE, BENT, BROKEN, ODD, ODD, 0x3C)) | source.randrange(3)
-    how = source.choice((0, RARE, 1 | RARE, strange, strange | RARE, ANY | source.randrange(0x80)))
-    return Parts(genes, source.randbytes(4 * GENE), how, source.randbytes(2 * GENE))
+        return replace(parts, state=genes[: 12 * GENE])
+    strange = source.choice((LOOSE, BENT, BROKEN, ODD, ODD, NAMED, NAMED | ODD, 0x7C))
+    strange |= ANY | source.randrange(3)
+    how = source.choice((0, 1, strange, strange, ANY | source.randrange(0x80)))
+    state_ = source.randbytes(GENE * source.choice((2, 4, 8, 12)))
+    mutation = source.randbytes(2 * GENE)
+    if how & ANY:
+        genes += source.randbytes(_ODD_GENES)
+    return Parts(genes, state_, how, mutation, source.randrange(len(_AREAS)))
 
 
 def cross(one: bytes, other: bytes, size: int, seed: int) -> bytes:
@@ -448,6 +460,7 @@ def cross(one: bytes, other: bytes, size: int, seed: int) -> bytes:
         (a.state if seed & 2 else b.state),
         (a.how if seed & 4 else b.how),
         (a.mutation if seed & 8 else b.mutation),
+        (a.area if seed & 4 else b.area),
     )
     return made.join()[:size]
 
@@ -459,7 +472,7 @@ TARGET: Final = Target(
     dictionary.markers,
     case,
     observe,
-    max_len=1024,
+    max_len=1536,
     mutate=mutate_input,
     cross=cross,
 )

@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 #: A way to change the reference for a while.
@@ -35,29 +35,37 @@ class Mutant:
         return self.change()
 
 
-def edit(function: Any, *snippets: str) -> Change:
+@dataclass(slots=True, eq=False)
+class Edit:
+    """The change of one function's source; see `edit`."""
+
+    function: FunctionType
+    snippets: tuple[str, ...]
+    #: Once is enough: a fuzzer makes the change for each of its inputs.
+    _made: CodeType | None = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Exchange the function's code until the block ends. Raises `StaleError`."""
+        if self._made is None:
+            self._made = _edited(self.function, self.snippets)
+        held, self.function.__code__ = self.function.__code__, self._made
+        try:
+            yield
+        finally:
+            self.function.__code__ = held
+
+
+def edit(function: Any, *snippets: str) -> Edit:
     """Replace snippets of a function's source, each of which must be there once: old, new, old, new.
 
     The source is as `ast.unparse` writes it, without comments, so that its layout does not matter. The
     function's code is exchanged, so that whoever holds the function has the changed one.
     """
-    made: list[Any] = []  # Once is enough: a fuzzer makes the change for each of its inputs.
-
-    @contextmanager
-    def change() -> Iterator[None]:
-        target = _function(function)
-        if not made:
-            made.append(_edited(target, snippets))
-        held, target.__code__ = target.__code__, made[0]
-        try:
-            yield
-        finally:
-            target.__code__ = held
-
-    return change
+    return Edit(_function(function), snippets)
 
 
-def _edited(target: FunctionType, snippets: tuple[str, ...]) -> Any:
+def _edited(target: FunctionType, snippets: tuple[str, ...]) -> CodeType:
     source = ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(target))))
     for old, new in zip(snippets[::2], snippets[1::2], strict=True):
         if source.count(old) != 1:
@@ -73,14 +81,14 @@ def _function(function: Any) -> FunctionType:
     return found
 
 
-def _compiled(target: FunctionType, source: str) -> Any:
+def _compiled(target: FunctionType, source: str) -> CodeType:
     lines = source.splitlines()
     while lines[0].lstrip().startswith("@"):
         lines.pop(0)
     made: dict[str, Any] = {}
     text = "from __future__ import annotations\n" + "\n".join(lines)
     exec(compile(text, target.__code__.co_filename, "exec"), target.__globals__ | {}, made)  # noqa: S102
-    code = made[target.__name__].__code__
+    code: CodeType = made[target.__name__].__code__
     if code.co_freevars != target.__code__.co_freevars:
         raise StaleError(f"{target.__qualname__} closes over {target.__code__.co_freevars}")
     return code

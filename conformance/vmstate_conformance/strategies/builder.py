@@ -14,7 +14,7 @@ from typing import Any, Final
 from vmstate_conformance.strategies.choices import Choices
 from vmstate_conformance.strategies.fields import Fields
 from vmstate_conformance.strategies.parts import VMSD, Parent, Struct
-from vmstate_conformance.strategies.tables import KINDS, NAMES, SUFFIXES
+from vmstate_conformance.strategies.tables import KINDS, LEAVES, NAMES, SUFFIXES, Leaf
 
 _VERSIONS: Final = (1, 0, 2, 3, 5, 255)
 
@@ -28,7 +28,9 @@ class Scope:
     allows names that begin like those of others, so that a subsection may be taken for another's:
     legal too, saved, and not always loaded again. `automatic` allows arrays whose pointers the load
     makes (`kinds` must then have none either); `slot_size` is the size of an array of other pointers,
-    which was that of a pointer before 11.1.
+    which was that of a pointer before 11.1. `leaves` are the infos of one number. The last four say in
+    how many of 256 cases a field is conditional, a description has a subsection, an empty list of them,
+    and hooks.
     """
 
     fields: int = 12
@@ -41,6 +43,11 @@ class Scope:
     lookalikes: bool = False
     automatic: bool = True
     slot_size: int = 0
+    leaves: tuple[Leaf, ...] = LEAVES
+    conditional: int = 48
+    branching: int = 72
+    listed: int = 16
+    hooked: int = 24
 
 
 SMALL: Final = Scope(fields=3, depth=2)
@@ -121,7 +128,7 @@ class Build:
         version = choices.pick(_VERSIONS) if scope.versions else 1
         minimum = min(choices.below(4), version) if choices.chance(160) else version
         hooks = self._hooks()
-        listed = choices.chance(16)
+        listed = choices.chance(scope.listed)
         made: dict[str, Any] = {
             "struct": struct.name,
             "version_id": version,
@@ -133,7 +140,7 @@ class Build:
             made["needed"] = fields.predicate(versioned=False)
         fields.fill()
         made["fields"] = fields.made
-        subs = self._subsections(parent, depth, of_256=24 if sub else 72)
+        subs = self._subsections(parent, depth, of_256=scope.branching // 3 if sub else scope.branching)
         if subs and not scope.lookalikes:
             fields.part()
         if subs or listed:
@@ -150,14 +157,14 @@ class Build:
             and self.left > 0
             and depth < self.scope.depth
             and len(subs) < 3
-            and self.choices.chance(of_256 if not subs else 128)
+            and self.choices.chance(of_256 if not subs else max(of_256, 128))
         ):
             subs.append(self.subsection(parent, depth + 1))
         return subs
 
     def _hooks(self) -> dict[str, int]:
         """Choose hooks that succeed, or where the scope allows it, any."""
-        if not self.choices.chance(24):
+        if not self.choices.chance(self.scope.hooked):
             return {}
         names = ("post_load", "pre_load", "pre_save")
         name = self.choices.pick(names)

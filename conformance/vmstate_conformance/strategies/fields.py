@@ -13,6 +13,7 @@ from vmstate_conformance.strategies.tables import (
     SCALARS,
     SHAPE_BY_NAME,
     VARRAYS,
+    Leaf,
     Shape,
 )
 
@@ -69,7 +70,7 @@ class Fields:
         """Add a field; one that is `versioned` may be conditional. Give whether it is not."""
         scope, choices = self.build.scope, self.choices
         self.made.append(made)
-        if not versioned or not choices.chance(48):
+        if not versioned or not choices.chance(scope.conditional):
             return True
         if scope.predicates and choices.chance(128):
             # A callback's answer counts alone; the version beside it is a trap.
@@ -91,6 +92,13 @@ class Fields:
             made = {"name": name, "info": "uint8", "offset": offset, **single("uint8")}
             self.made.append(made)
 
+    def leaves(self, *, free: bool) -> tuple[Leaf, ...]:
+        """Give the leaves to choose from; those that are `free` compare nothing with memory."""
+        if self.build.scope.leaves is LEAVES:
+            return FREE_LEAVES if free else LEAVES
+        chosen = tuple(leaf for leaf in self.build.scope.leaves if not (free and leaf.holds))
+        return chosen or FREE_LEAVES
+
     def scalar(self, kind: str) -> int:
         """Add a scalar that others depend on, sent or not; give its offset."""
         name = self.member()
@@ -107,7 +115,7 @@ class Fields:
         made: dict[str, Any] = {}
         kind: Any
         if shape.element == "info":
-            leaf = choices.pick(FREE_LEAVES if made_by_load else LEAVES)
+            leaf = choices.pick(self.leaves(free=made_by_load))
             made["info"], kind = leaf.info, leaf.scalar
             size = align = SCALARS[leaf.scalar][0]
         else:
@@ -136,6 +144,10 @@ class Fields:
         sure = self.put(made)
         if isinstance(slot, str) and shape.storage == "embedded" and shape.count == "one":
             self._offer(name, made["offset"], slot, sure=sure)
+        elif shape.element != "info" and shape.name.endswith("inline-one-embedded") and not fresh:
+            child = vmsd.struct
+            self.struct.inner += ((f"{name}.{inner}", kind) for inner, _, kind in child.scalars)
+            self.struct.inner += ((f"{name}.{inner}", kind) for inner, kind in child.inner)
 
     def _possible(self, shape: Shape) -> Shape:
         """Replace what cannot be here: children too deep, and pointers that nothing would set."""
@@ -199,9 +211,12 @@ class Fields:
         scalars = self.struct.scalars
         if self.parent.fresh and not scalars:
             return {"const": True}
-        if not scalars or (not self.parent.fresh and choices.chance(128)):
+        if not scalars or (not self.parent.fresh and choices.chance(96)):
             name = self.member()
             self._offer(name, self.scalar("bool"), "bool", sure=False)
-        name, _, kind = choices.pick(scalars)
+        asked = [*((name, kind) for name, _, kind in scalars), *self.struct.inner]
+        name, kind = choices.pick(asked[:256])
         value = 1 if kind == "bool" else choices.below(4)
+        if SCALARS[kind][1] and choices.chance(64):
+            value = -1 - value
         return {"member": name, choices.pick(("eq", "ge")): str(value)}

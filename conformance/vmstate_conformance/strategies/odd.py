@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from vmstate_conformance.strategies.builder import Scope
 from vmstate_conformance.strategies.choices import Choices
+from vmstate_conformance.strategies.clashes import clash
 from vmstate_conformance.strategies.landing import copied
 from vmstate_conformance.strategies.plan import Plan, State
 from vmstate_conformance.strategies.tables import BOUNDARIES, SCALARS, VARRAYS
@@ -161,8 +162,9 @@ def _automatic(choices: Choices, document: Document) -> bool:
 def _misnamed(choices: Choices, document: Document) -> bool:
     descriptions = document["descriptions"]
     parent = descriptions[document["root"]]
-    name = choices.pick(("other", document["root"][:-1], document["root"][1:] + "/a"))
-    if not name or name in descriptions or name.startswith(document["root"]):
+    root: str = document["root"]
+    name = choices.pick(("other", root[:-1], root[1:] + "/a", f"x{root}", f"my/{root}/a"))
+    if not name or name in descriptions or name.startswith(root):
         name = f"~{len(descriptions)}"
     version = {"version_id": 1, "minimum_version_id": 1}
     descriptions[name] = {"struct": parent["struct"], **version, "fields": []}
@@ -226,6 +228,8 @@ def odd(choices: Choices, document: Document) -> Document:
     result: Document = copied(document)
     names = tuple(result["descriptions"])[:256]
     for _ in range(choices.below(3) + 1):
+        if choices.chance(128) and clash(choices, result):
+            continue
         description = result["descriptions"][choices.pick(names)]
         fields = description["fields"]
         if fields and choices.chance(232):

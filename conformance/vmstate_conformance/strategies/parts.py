@@ -21,6 +21,8 @@ class Struct:
     members: list[dict[str, Any]] = field(default_factory=list)
     #: Scalar members by offset: what predicates may ask, and fields may send once more.
     scalars: list[tuple[str, int, str]] = field(default_factory=list)
+    #: Scalar members of embedded structs, by dotted path and type: predicates may ask them, too.
+    inner: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, name: str, kind: Any, size: int, align: int) -> int:
         """Add a member of `size` bytes and give its offset."""
