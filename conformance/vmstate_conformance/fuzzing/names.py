@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from vmstate_conformance.strategies.choices import Choices
+from vmstate_conformance.strategies.clashes import one_name
 from vmstate_conformance.strategies.landing import copied
 
 #: What QEMU's JSON writer escapes, or other writers do.
@@ -25,6 +26,8 @@ def renamed(choices: Choices, document: dict[str, Any], *, odd: bool) -> dict[st
     fields = [field for each in descriptions.values() for field in each["fields"]]
     if fields:
         fields[choices.place(len(fields))]["name"] += choices.pick(TAILS)
+    if choices.chance(64):
+        one_name(choices, made)
     if names:
         old = names[choices.place(len(names))]
         new = old + (_LONG if odd and choices.chance(96) else "") + choices.pick(TAILS)

@@ -202,11 +202,11 @@ def arriving(genes: bytes, sent: Sent) -> Arrival:
         # Nothing was saved: whatever there is may come instead.
         stream = choices.take(3 * GENE)
     stream += bytes(choices.below(4))
-    if choices.chance(24):
+    if choices.chance(40):
         version_id = choices.pick((version_id - 1, version_id + 1, 0, -1, 0x7FFF_FFFF))
         version_id = min(version_id, 0x7FFF_FFFF)
-    if choices.chance(40):
-        state_ = there.state if choices.chance(160) else sent.source
+    if choices.chance(64):
+        state_ = there.state if choices.chance(128) else sent.source
         there = destination(built.document, bent(choices, built.plan, state_))
     return Arrival(InputStream(stream), there, version_id)
 
@@ -441,9 +441,9 @@ def fresh(source: random.Random, parts: Parts, which: int) -> Parts:
         return replace(parts, mutation=genes[: 3 * GENE])
     if which == 13:
         return replace(parts, state=genes[: 12 * GENE])
-    strange = source.choice((LOOSE, BENT, BROKEN, ODD, ODD, NAMED, NAMED | ODD, 0x7C))
+    strange = source.choice((LOOSE, BENT, BROKEN, ODD, ODD, ODD, NAMED, NAMED | ODD, ODD | BENT))
     strange |= ANY | source.randrange(3)
-    how = source.choice((0, 1, strange, strange, ANY | source.randrange(0x80)))
+    how = source.choice((0, 1, strange, strange, strange, ANY | source.randrange(0x80)))
     state_ = source.randbytes(GENE * source.choice((2, 4, 8, 12)))
     mutation = source.randbytes(2 * GENE)
     if how & ANY:

@@ -33,11 +33,11 @@ AREAS: Final[Mapping[str, Scope]] = MappingProxyType(
         ),
         "buffers": replace(
             MEDIUM,
-            kinds=("vbuffer", "vbuffer", "vbuffer", "bitmap", "buffer-pointer", "g-byte-array"),
+            kinds=("vbuffer", "vbuffer", "bitmap", "buffer-pointer", "g-byte-array", "unused"),
         ),
         "lists": replace(
             MEDIUM,
-            kinds=("qtailq", "qlist", "gtree", "gtree-direct", "tmp", _SCALAR, _SCALAR),
+            kinds=("qtailq", "qlist", "gtree", "gtree", "gtree-direct", "tmp", _SCALAR),
             conditional=128,
         ),
         "pointers": replace(MEDIUM, kinds=(*_shapes("-pointers-"), *_shapes("-auto-"))),

@@ -93,23 +93,45 @@ def _child_at_version(choices: Choices, document: Document) -> bool:
         choices, document, lambda field, flags: "VMS_VSTRUCT" in flags and "vmsd" in field
     )
     if found is not None:
-        found[1]["struct_version_id"] = _version(choices, _child(document, found[1]))
+        child = _child(document, found[1])
+        version = found[1]["struct_version_id"] = _version(choices, child)
+        if choices.chance(96):
+            _tells(choices, child, version)
     return found is not None
 
 
 def _list_at_version(choices: Choices, document: Document) -> bool:
+    """Load what a list holds at another version than it is saved at: one it takes, or one beside it."""
     lists = ("qtailq", "qlist", "gtree", "tmp")
     found = _one(choices, document, lambda field, _: field.get("info") in lists)
-    if found is not None:
-        found[1]["version_id"] = _version(choices, _child(document, found[1]))
-        found[1]["exists"] = {"const": True}
-    return found is not None
+    if found is None:
+        return False
+    field, child = found[1], _child(document, found[1])
+    version = _version(choices, child)
+    if choices.chance(128):
+        _tells(choices, child, version)
+    field.update(version_id=version, exists={"const": True})
+    return True
+
+
+def _tells(choices: Choices, child: dict[str, Any], version: int) -> None:
+    """Let a description take a version and one above, and have a field that only the latter has."""
+    child["minimum_version_id"] = min(child["minimum_version_id"], version)
+    child["version_id"] = max(child["version_id"], min(version + 1, _MOST))
+    if child["fields"]:
+        field = child["fields"][choices.place(len(child["fields"]))]
+        field["version_id"] = child["version_id"]
+        field.pop("exists", None)
+
+
+def _two(vmsd: object) -> bool:
+    return isinstance(vmsd, list) and len(vmsd) > 1
 
 
 def _key_and_value(choices: Choices, document: Document) -> bool:
     """Let a tree's version be beyond what its key takes, or what its value takes, or both."""
-    found = _one(choices, document, lambda field, _: len(field.get("vmsd", "")) == 2)
-    if found is None or not isinstance(found[1]["vmsd"], list):
+    found = _one(choices, document, lambda field, _: _two(field.get("vmsd")))
+    if found is None:
         return False
     value, key = (document["descriptions"][name] for name in found[1]["vmsd"])
     version = choices.below(3) + 1
@@ -181,7 +203,7 @@ def _far_apart(choices: Choices, document: Document) -> bool:
         lambda _, flags: bool(flags & {"VMS_ARRAY", *VARRAYS}) and _ARRAY not in flags,
     )
     if found is not None:
-        found[1]["size"] = found[1].get("size", 0) + (1 << choices.pick((32, 32, 31, 30)))
+        found[1]["size"] = found[1].get("size", 0) + (1 << choices.pick((32, 32, 32, 31)))
     return found is not None
 
 
@@ -200,7 +222,7 @@ def _own_subsection(choices: Choices, document: Document) -> bool:
     return True
 
 
-def _one_name(choices: Choices, document: Document) -> bool:
+def one_name(choices: Choices, document: Document) -> bool:
     """Call a field what another of its description is called."""
     several = [each for each in document["descriptions"].values() if len(each["fields"]) > 1]
     if not several:
@@ -252,6 +274,17 @@ def _field_and_subsection(choices: Choices, document: Document) -> bool:
     return True
 
 
+def _failing_hook(choices: Choices, document: Document) -> bool:
+    """Let a hook fail, of a description that has subsections where there is one."""
+    every = list(document["descriptions"].values())
+    parents = [each for each in every if each.get("subsections")]
+    chosen = parents if parents and choices.chance(128) else every
+    description = chosen[choices.place(len(chosen))]
+    hook = choices.pick(("pre_load", "post_load", "pre_save"))
+    description["hooks"] = {hook: choices.pick((-1, 1, -22, 2))}
+    return True
+
+
 _CLASHES: Final[tuple[Clash, ...]] = (
     _both_structs,
     _struct_with_info,
@@ -267,7 +300,9 @@ _CLASHES: Final[tuple[Clash, ...]] = (
     _far_apart,
     _marker_as_field,
     _own_subsection,
-    _one_name,
+    _failing_hook,
+    _failing_hook,
+    one_name,
     _two_rules,
     _unseen_by_check,
     _field_and_subsection,

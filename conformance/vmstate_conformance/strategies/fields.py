@@ -214,7 +214,9 @@ class Fields:
         if not scalars or (not self.parent.fresh and choices.chance(96)):
             name = self.member()
             self._offer(name, self.scalar("bool"), "bool", sure=False)
-        asked = [*((name, kind) for name, _, kind in scalars), *self.struct.inner]
+        asked = [(name, kind) for name, _, kind in scalars]
+        if self.struct.inner and choices.chance(128):
+            asked = self.struct.inner
         name, kind = choices.pick(asked[:256])
         value = 1 if kind == "bool" else choices.below(4)
         if SCALARS[kind][1] and choices.chance(64):

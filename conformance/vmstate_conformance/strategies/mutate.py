@@ -115,16 +115,18 @@ def _version(choices: Choices, wire: Wire) -> bytes | None:
 
 
 def _name(choices: Choices, wire: Wire) -> bytes | None:
-    """Change a subsection's name: another byte, one less, one more, a NUL in it."""
+    """Change a subsection's name: another byte, one less, one more, a NUL in it or behind it."""
     part = _pick(choices, wire, "subsection")
     if part is None:
         return None
     name = bytearray(wire.stream[part.start + 2 : part.end - 4])
-    how, at = choices.below(5), choices.place(len(name)) if name else 0
+    how, at = choices.below(6), choices.place(len(name)) if name else 0
     if how == 0:
         name += b"z"
     elif how == 1:
         del name[-1:]
+    elif how == 5:
+        name += b"\0z"
     elif name:
         name[at] = (0, ord("z"), choices.byte())[how - 2]
     header = bytes([QEMU_VM_SUBSECTION, len(name) & 0xFF]) + name
@@ -206,11 +208,15 @@ def _remove(choices: Choices, wire: Wire) -> bytes | None:
 
 
 def _copy(choices: Choices, wire: Wire) -> bytes | None:
-    """Send a part where another should be."""
+    """Send a part where another should be, of the same size or of any."""
     if not wire.parts:
         return None
     one = wire.parts[choices.place(len(wire.parts))]
-    other = wire.parts[choices.place(len(wire.parts))]
+    others = wire.parts
+    if choices.chance(128):
+        size = one.end - one.start
+        others = tuple(each for each in others if each.end - each.start == size)
+    other = others[choices.place(len(others))]
     return _put(wire, one.start, one.end, wire.stream[other.start : other.end])
 
 
