@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
-from vmstate.dialects import Limits
+from vmstate.dialects import Dialect, Limits
 from vmstate.document import Document
 from vmstate.heap import Heap, Mark
 from vmstate.state import Writer
 from vmstate_conformance.cases import Case, read_cases
 from vmstate_conformance.corpus import corpus_dir
+from vmstate_conformance.fuzzing.dialects import ALL, suited
 
 #: What one run may use: enough for any case of the corpus, and soon used up by a blow-up.
 LIMITS: Final = Limits(
@@ -44,6 +45,7 @@ class Entry:
     states: list[Any]
     _document: Document | None = None
     _made: dict[int, Destination] = field(default_factory=dict)
+    _dialects: tuple[Dialect, ...] = ()
 
     @property
     def document(self) -> Document:
@@ -51,6 +53,12 @@ class Entry:
         if self._document is None:
             self._document = Document.from_json(self.source)
         return self._document
+
+    def dialect(self, number: int) -> Dialect:
+        """Give one of the dialects that have all that the document needs; any number means one."""
+        if not self._dialects:
+            self._dialects = tuple(suited(at, self.document) for at in range(len(ALL)))
+        return self._dialects[number % len(ALL)]
 
     def destination(self, number: int) -> Destination:
         """Give one of the destinations; any number means one."""

@@ -11,6 +11,7 @@ from typing import Final
 from vmstate_conformance.strategies.builder import MEDIUM, Scope
 from vmstate_conformance.strategies.tables import LEAVES, SHAPES, SPECIALS
 
+_POINTER: Final = 8
 _SCALAR: Final = "info-inline-one-embedded"
 _STRUCT: Final = "struct-inline-one-embedded"
 _SIGNED: Final = tuple(leaf for leaf in LEAVES if leaf.info.startswith(("int", "timer")))
@@ -19,6 +20,12 @@ _SIGNED: Final = tuple(leaf for leaf in LEAVES if leaf.info.startswith(("int", "
 def _shapes(*parts: str) -> tuple[str, ...]:
     """Give the names of the shapes that have all of the parts."""
     return tuple(shape.name for shape in SHAPES if all(part in shape.name for part in parts))
+
+
+def older(scope: Scope) -> Scope:
+    """Give the scope without what engines before 11.1 had not: arrays whose pointers the load makes."""
+    kinds = tuple(kind for kind in scope.kinds if "-auto-" not in kind and kind != "g-byte-array")
+    return replace(scope, kinds=kinds, automatic=False, slot_size=_POINTER)
 
 
 #: Scopes by what they are about; the first is about everything.

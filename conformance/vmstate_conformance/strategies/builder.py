@@ -140,7 +140,9 @@ class Build:
             made["needed"] = fields.predicate(versioned=False)
         fields.fill()
         made["fields"] = fields.made
-        subs = self._subsections(parent, depth, of_256=scope.branching // 3 if sub else scope.branching)
+        subs = self._subsections(
+            parent, depth, of_256=scope.branching // 3 if sub else scope.branching
+        )
         if subs and not scope.lookalikes:
             fields.part()
         if subs or listed:

@@ -89,9 +89,7 @@ def _struct_with_info(choices: Choices, document: Document) -> bool:
 
 
 def _child_at_version(choices: Choices, document: Document) -> bool:
-    found = _one(
-        choices, document, lambda field, flags: "VMS_VSTRUCT" in flags and "vmsd" in field
-    )
+    found = _one(choices, document, lambda field, flags: "VMS_VSTRUCT" in flags and "vmsd" in field)
     if found is not None:
         child = _child(document, found[1])
         version = found[1]["struct_version_id"] = _version(choices, child)
