@@ -9,6 +9,7 @@ import pytest
 
 from vmstate import bulk
 from vmstate import load as engine
+from vmstate.dialects import DIALECTS
 from vmstate.errors import Abort, Reject
 from vmstate.heap import Heap
 from vmstate.stream import InputStream
