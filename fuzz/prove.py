@@ -44,6 +44,8 @@ RUNS: Final = MappingProxyType(
 _STOPS: Final = 77
 #: Executions are what is counted; this only ends what hangs.
 _SECONDS: Final = 3600
+#: A wrong implementation may have no end, and takes its 10 s of CPU however long that is.
+_STUCK: Final = 600
 _FOUND: Final = re.compile(rb"== planted (\S+) found after (\d+) executions")
 _STOPPED: Final = re.compile(rb"found after (\d+) executions")
 _HERE: Final = Path(__file__).parent
@@ -86,7 +88,8 @@ def start(fuzzer: str, options: list[str], runs: int, seed: int) -> tuple[bytes,
             str(_HERE / f"{fuzzer}_fuzzer.py"),
             *options,
             *("--seeds", "none", "--staging", f"{place}/staging"),
-            *(f"-runs={runs}", f"-seed={seed}", f"-artifact_prefix={place}/", f"{place}/corpus"),
+            *(f"-runs={runs}", f"-seed={seed}", f"-timeout={_STUCK}"),
+            *(f"-artifact_prefix={place}/", f"{place}/corpus"),
         ]
         with Path(place, "log").open("w+b") as log:
             try:

@@ -290,7 +290,7 @@ _SAVES_OF_SUBSECTIONS: Final = frozenset(
 _REPORTED: Final = frozenset(
     {
         "huge-block-made", "leak-of-new-only", "leak-unseen", "old-blocks-counted",
-        "stream-trailing-refused", "stream-error-refused",
+        "stream-trailing-refused", "stream-error-refused", "before-number-above-at-root",
     }
 )  # fmt: skip
 _ENGINE: Final = {

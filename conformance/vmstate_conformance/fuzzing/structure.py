@@ -452,8 +452,8 @@ def fresh(source: random.Random, parts: Parts, which: int) -> Parts:
     if which == 13:
         return replace(parts, state=genes[: 12 * GENE])
     strange = source.choice((LOOSE, BENT, BROKEN, ODD, ODD, ODD, NAMED, NAMED | ODD, ODD | BENT))
-    strange |= ANY | source.randrange(3)
-    how = source.choice((0, 1, strange, strange, strange, ANY | source.randrange(0x80)))
+    strange |= ANY | source.randrange(4)
+    how = source.choice((0, 1, 3, strange, strange, strange, ANY | source.randrange(0x80)))
     state_ = source.randbytes(GENE * source.choice((2, 4, 8, 12)))
     mutation = source.randbytes(2 * GENE)
     if how & ANY:

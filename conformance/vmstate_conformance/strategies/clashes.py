@@ -205,10 +205,11 @@ def _far_apart(choices: Choices, document: Document) -> bool:
     return found is not None
 
 
-def _marker_as_field(choices: Choices, document: Document) -> bool:
+def _never_a_field(choices: Choices, document: Document) -> bool:
+    """Use an info that nothing can be loaded by: of a marker, or of a file descriptor."""
     found = _one(choices, document, lambda field, _: field.get("info") in SCALARS)
     if found is not None:
-        found[1]["info"] = "ptr_marker"
+        found[1]["info"] = choices.pick(("ptr_marker", "fd"))
     return found is not None
 
 
@@ -296,7 +297,7 @@ _CLASHES: Final[tuple[Clash, ...]] = (
     _multiplied,
     _fewer_than_none,
     _far_apart,
-    _marker_as_field,
+    _never_a_field,
     _own_subsection,
     _failing_hook,
     _failing_hook,
