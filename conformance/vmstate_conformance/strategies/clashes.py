@@ -26,8 +26,8 @@ _MOST: Final = 0x7FFF_FFFF
 
 def clash(choices: Choices, document: Document) -> bool:
     """Make one clash, the one that is chosen or the next that the document has a place for."""
-    start = choices.below(len(_CLASHES))
-    return any(each(choices, document) for each in (*_CLASHES[start:], *_CLASHES[:start]))
+    start = choices.below(len(CLASHES))
+    return any(each(choices, document) for each in (*CLASHES[start:], *CLASHES[:start]))
 
 
 def _all(document: Document) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -101,7 +101,9 @@ def _child_at_version(choices: Choices, document: Document) -> bool:
 def _list_at_version(choices: Choices, document: Document) -> bool:
     """Load what a list holds at another version than it is saved at: one it takes, or one beside it."""
     lists = ("qtailq", "qlist", "gtree", "tmp")
-    found = _one(choices, document, lambda field, _: field.get("info") in lists)
+    found = _one(
+        choices, document, lambda field, _: field.get("info") in lists and "vmsd" in field
+    )
     if found is None:
         return False
     field, child = found[1], _child(document, found[1])
@@ -248,7 +250,7 @@ def _unseen_by_check(choices: Choices, document: Document) -> bool:
     names: list[str] = []
     for description, field in _all(document):
         if field.get("info") in ("qtailq", "qlist", "gtree", "tmp"):
-            given = field["vmsd"]
+            given = field.get("vmsd", [])
             names += [given] if isinstance(given, str) else given
         names += description.get("subsections") or ()
     if not names:
@@ -284,7 +286,8 @@ def _failing_hook(choices: Choices, document: Document) -> bool:
     return True
 
 
-_CLASHES: Final[tuple[Clash, ...]] = (
+#: All clashes; those that need most to show come more than once.
+CLASHES: Final[tuple[Clash, ...]] = (
     _both_structs,
     _struct_with_info,
     _child_at_version,
