@@ -219,7 +219,9 @@ FAULTS = {
     "older than the minimum is fine": Fault(no_minimum, skewed(), 200),
     "post_load is not called": Fault(no_post_load, loads(failing_hooks=True), 2000),
     "a failed element sets no error": Fault(forgotten_error, mutated(), 200),
-    "the last of a queue comes first": Fault(last_first, loads(), 700),
+    "the last of a queue comes first": Fault(
+        last_first, loads(kinds=("info-inline-one-embedded", "qtailq", "qlist")), 300
+    ),
     "VMS_MULTIPLY does nothing": Fault(no_multiply, loads(), 700),
     "VMS_ALLOC does nothing": Fault(no_allocation, loads(), 200),
     "NULL is sent as valid": Fault(swapped_markers, saves(), 100),
@@ -227,20 +229,17 @@ FAULTS = {
     "subsections begin with another byte": Fault(other_subsection, saves(), 200),
 }
 
-# Descriptions and fields of what is left when hypothesis has shrunk it.
+# Descriptions and fields that may be left when hypothesis has shrunk it; the least that shows most is 2 and 3.
 SMALL = {
-    "the byte order of uint32": (2, 3),
-    "any marker, aimed at": (2, 3),
+    "true is 1 alone": (2, 4),
     "every array of pointers is checked as AUTO_ALLOC": (1, 2),
     "names of subsections are not checked": (2, 2),
-    "VMS_ALLOC does nothing": (2, 3),
     "NULL is sent as valid": (1, 2),
-    "subsections begin with another byte": (2, 2),
 }
 
 
-def found(fault: Fault, phases: list[Phase]) -> Any:
-    """A request that the fault answers otherwise."""
+def smallest(fault: Fault) -> Any:
+    """A request that the fault answers otherwise. Raises `NoSuchExample` where none is found."""
 
     def differs(request: Any) -> bool:
         whole = perform(request, limits=LIMITS)
@@ -248,18 +247,15 @@ def found(fault: Fault, phases: list[Phase]) -> Any:
             fault.plant(patch)
             return perform(request, limits=LIMITS) != whole
 
+    phases = (Phase.generate, Phase.shrink)
     few = settings(max_examples=fault.examples, database=None, derandomize=True, phases=phases)
     return find(fault.strategy, differs, settings=few)
 
 
 @pytest.mark.parametrize("name", list(FAULTS))
-def test_a_planted_fault_is_found_soon(name: str) -> None:
-    assert found(FAULTS[name], [Phase.generate])
-
-
-@pytest.mark.parametrize(("name", "size"), list(SMALL.items()))
-def test_a_planted_fault_shrinks_small(name: str, size: tuple[int, int]) -> None:
-    request = found(FAULTS[name], [Phase.generate, Phase.shrink])
+def test_a_planted_fault_is_found_soon_and_shrinks_small(name: str) -> None:
+    request = smallest(FAULTS[name])
     made = request["document"]["descriptions"].values()
-    assert len(made) <= size[0]
-    assert sum(len(each["fields"]) for each in made) <= size[1]
+    most = SMALL.get(name, (2, 3))
+    assert len(made) <= most[0]
+    assert sum(len(each["fields"]) for each in made) <= most[1]

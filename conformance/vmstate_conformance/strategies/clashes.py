@@ -101,9 +101,7 @@ def _child_at_version(choices: Choices, document: Document) -> bool:
 def _list_at_version(choices: Choices, document: Document) -> bool:
     """Load what a list holds at another version than it is saved at: one it takes, or one beside it."""
     lists = ("qtailq", "qlist", "gtree", "tmp")
-    found = _one(
-        choices, document, lambda field, _: field.get("info") in lists and "vmsd" in field
-    )
+    found = _one(choices, document, lambda field, _: field.get("info") in lists and "vmsd" in field)
     if found is None:
         return False
     field, child = found[1], _child(document, found[1])
