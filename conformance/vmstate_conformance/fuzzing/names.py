@@ -26,6 +26,9 @@ def renamed(choices: Choices, document: dict[str, Any], *, odd: bool) -> dict[st
     fields = [field for each in descriptions.values() for field in each["fields"]]
     if fields:
         fields[choices.place(len(fields))]["name"] += choices.pick(TAILS)
+    parents = [name for name, each in descriptions.items() if each.get("subsections")]
+    if odd and parents and choices.chance(64):
+        _rename(made, parents[choices.place(len(parents))], "")
     if choices.chance(64):
         one_name(choices, made)
     if names:

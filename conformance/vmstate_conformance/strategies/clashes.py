@@ -167,7 +167,7 @@ def _counted_twice(choices: Choices, document: Document) -> bool:
     if found is None:
         return False
     description, field = found
-    if "VMS_ARRAY" in field["flags"]:
+    if "VMS_ARRAY" in field["flags"] or choices.chance(128):
         flag = choices.pick(tuple(VARRAYS))
         size = SCALARS[VARRAYS[flag]][0]
         field["num_offset"] = _number(choices, document, description, size)
@@ -193,6 +193,14 @@ def _fewer_than_none(choices: Choices, document: Document) -> bool:
     return found is not None
 
 
+def _strided(choices: Choices, document: Document) -> bool:
+    """Give an array of pointers a size, which engines before 11.1 take for that of a slot."""
+    found = _one(choices, document, lambda _, flags: _ARRAY in flags)
+    if found is not None:
+        found[1]["size"] = choices.pick((0, 16, 4, 0, 24, 8))
+    return found is not None
+
+
 def _far_apart(choices: Choices, document: Document) -> bool:
     """Let elements lie so far apart that a product of 32 bits loses it."""
     found = _one(
@@ -206,11 +214,31 @@ def _far_apart(choices: Choices, document: Document) -> bool:
 
 
 def _never_a_field(choices: Choices, document: Document) -> bool:
-    """Use an info that nothing can be loaded by: of a marker, or of a file descriptor."""
-    found = _one(choices, document, lambda field, _: field.get("info") in SCALARS)
+    """Use an info that nothing can be loaded by, a marker's or a descriptor's, in a subsection first."""
+    subs = {
+        sub for each in document["descriptions"].values() for sub in each.get("subsections") or ()
+    }
+    inside = [field for sub in sorted(subs) for field in document["descriptions"][sub]["fields"]]
+    plain = [field for field in inside if field.get("info") in SCALARS]
+    if not plain or choices.chance(128):
+        plain = [field for _, field in _all(document) if field.get("info") in SCALARS]
+    if plain:
+        plain[choices.place(len(plain))]["info"] = choices.pick(("ptr_marker", "fd"))
+    return bool(plain)
+
+
+def _other_list(choices: Choices, document: Document) -> bool:
+    """Take a list of one kind for one of the other, whose head is longer or shorter."""
+    found = _one(choices, document, lambda field, _: field.get("info") in ("qtailq", "qlist"))
     if found is not None:
-        found[1]["info"] = choices.pick(("ptr_marker", "fd"))
+        found[1]["info"] = "qlist" if found[1]["info"] == "qtailq" else "qtailq"
     return found is not None
+
+
+def _without_fields(choices: Choices, document: Document) -> bool:
+    every = list(document["descriptions"].values())
+    every[choices.place(len(every))]["fields"] = []
+    return True
 
 
 def _own_subsection(choices: Choices, document: Document) -> bool:
@@ -291,7 +319,12 @@ CLASHES: Final[tuple[Clash, ...]] = (
     _child_at_version,
     _list_at_version,
     _list_at_version,
+    _list_at_version,
     _key_and_value,
+    _key_and_value,
+    _other_list,
+    _without_fields,
+    _strided,
     _buffers_behind_markers,
     _pointers_with_size,
     _counted_twice,

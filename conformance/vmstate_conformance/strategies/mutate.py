@@ -173,6 +173,29 @@ def _swap(choices: Choices, wire: Wire) -> bytes | None:
     return _put(wire, start, end, wire.stream[middle:end] + wire.stream[start:middle])
 
 
+def _hoist(choices: Choices, wire: Wire) -> bytes | None:
+    """Send a subsection of a subsection before the one that it belongs to."""
+    pairs = [
+        (outer, inner)
+        for outer in wire.subsections
+        for inner in wire.subsections
+        if outer[0] < inner[0] and inner[1] <= outer[1]
+    ]
+    if not pairs:
+        return None
+    (at, _, _), (start, end, _) = choices.pick(pairs[:256])
+    return _put(wire, at, at, wire.stream[start:end])
+
+
+def _short(choices: Choices, wire: Wire) -> bytes | None:
+    """End inside of a part."""
+    parts = [part for part in wire.parts if part.end - part.start > 1]
+    if not parts:
+        return None
+    part = parts[choices.place(len(parts))]
+    return wire.stream[: part.start + 1 + choices.place(part.end - part.start - 1)]
+
+
 def _unknown(choices: Choices, wire: Wire) -> bytes | None:
     """Put a subsection that nobody knows behind a known one, or at the end."""
     places = [(end, name) for _, end, name in wire.subsections]
@@ -240,5 +263,7 @@ MUTATIONS: Final = MappingProxyType[str, Mutation](
         "remove": _remove,
         "copy": _copy,
         "cut": _cut,
+        "short": _short,
+        "subsection-hoist": _hoist,
     }
 )
