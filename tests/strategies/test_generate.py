@@ -11,6 +11,7 @@ import pytest
 
 from vmstate.operations import perform
 from vmstate_conformance.strategies import odd, skew
+from vmstate_conformance.strategies.areas import AREAS
 from vmstate_conformance.strategies.builder import MEDIUM, SMALL, document
 from vmstate_conformance.strategies.choices import Choices
 from vmstate_conformance.strategies.generate import cases
@@ -70,9 +71,10 @@ def test_an_illegal_document_breaks_the_rule_that_was_asked_for(rule: str) -> No
 @pytest.fixture(scope="module")
 def wires() -> list[Wire]:
     made: list[Wire] = []
-    for seed in range(200):
+    scopes = [MEDIUM, *AREAS.values(), *(AREAS["subsections"],) * 4]
+    for seed in range(400):
         drawn = choices(seed)
-        built = document(drawn, MEDIUM)
+        built = document(drawn, scopes[seed % len(scopes)])
         plan = Plan(built)
         wire = save(built, plan, state(drawn, plan))
         assert wire is not None

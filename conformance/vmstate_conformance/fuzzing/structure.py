@@ -247,7 +247,7 @@ def construct(genes: bytes, how: int, area: int = 0) -> Built:
     legal = document(choices, loose(scope) if how & LOOSE else scope)
     odds.gene(_ODD_GENES)
     if how & NAMED:
-        legal = renamed(odds, legal, odd=bool(how & ODD))
+        legal = renamed(odds, legal, odd=how & (ODD | BROKEN) == ODD)
     source, broken = legal, ""
     if how & BROKEN:
         broken = odds.pick(tuple(RULES))

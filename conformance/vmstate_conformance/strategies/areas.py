@@ -57,7 +57,8 @@ AREAS: Final[Mapping[str, Scope]] = MappingProxyType(
         ),
         "subsections": replace(
             MEDIUM,
-            fields=8,
+            fields=16,
+            depth=4,
             kinds=(_SCALAR, _SCALAR, _SCALAR, _STRUCT, "validate", "info-auto-fixed-embedded"),
             branching=224,
             hooked=96,

@@ -222,7 +222,7 @@ def _vmsd(name: str, given: Mapping[str, Any]) -> VMSD:
 
 def _field(given: Mapping[str, Any]) -> Field:
     flags = frozenset(given.get("flags", ()))
-    vmsd = given.get("vmsd") or ()
+    vmsd = given.get("vmsd")
     return Field(
         name=given["name"],
         info=given.get("info"),
@@ -237,7 +237,7 @@ def _field(given: Mapping[str, Any]) -> Field:
         slots="VMS_ARRAY_OF_POINTER" in flags,
         auto="VMS_ARRAY_OF_POINTER_AUTO_ALLOC" in flags,
         struct=bool(flags & {"VMS_STRUCT", "VMS_VSTRUCT"}),
-        vmsd=(vmsd,) if isinstance(vmsd, str) else tuple(vmsd),
+        vmsd=(vmsd,) if isinstance(vmsd, str) else tuple(vmsd or ()),
         version_id=given.get("version_id", 0),
         child_version=None if "VMS_STRUCT" in flags else given.get("struct_version_id", 0),
         exists=given.get("exists"),
