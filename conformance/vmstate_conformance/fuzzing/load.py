@@ -197,10 +197,26 @@ def mutate(data: bytes, size: int, seed: int, native: Native) -> bytes:
     words = list(dictionary.subsections(entry.source))
     if words and source.randrange(2):
         at = source.randrange(len(stream) + 1)
-        stream[at:at] = source.choice(words)
+        made, last = _headers(source, words)
+        stream[at : None if last else at] = made
     options = source.choice((0, 0, 1, 2, 3, AGAIN))
-    made = head + bytes([source.randrange(4)]) + version_id.to_bytes(2, "big", signed=True)
-    return (made + bytes([options]) + bytes(stream))[:size]
+    head += bytes([source.randrange(4)]) + version_id.to_bytes(2, "big", signed=True)
+    return (head + bytes([options]) + bytes(stream))[:size]
+
+
+def _headers(source: random.Random, words: list[bytes]) -> tuple[bytes, bool]:
+    """Choose a subsection's header, or several, or one spelt otherwise; give whether it is the end."""
+    word = source.choice(words)
+    name, how = word[2:-4], source.randrange(10)
+    if how < 3:
+        return word, False
+    if how < 6:
+        # Each subsection may be behind some numbers of the one before.
+        return b"".join(source.choice(words) for _ in range(how - 1)), False
+    if how == 6:
+        return word[: source.randrange(1, len(word))], True
+    name = (name[:-1], name + b"z", name + b"\0z")[how - 7]
+    return bytes([word[0], len(name) & 0xFF]) + name + word[-4:], False
 
 
 def case(data: bytes) -> dict[str, Any] | None:
