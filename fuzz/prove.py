@@ -31,7 +31,7 @@ from vmstate_conformance.fuzzing.unfound import UNFOUND
 RUNS: Final = MappingProxyType(
     {
         "load": 30_000,
-        "structure": 2_500,
+        "structure": 12_000,
         "container": 20_000,
         "loadvm": 20_000,
         "vmdesc": 20_000,

@@ -142,10 +142,10 @@ def _key_and_value(choices: Choices, document: Document) -> bool:
     return True
 
 
-def _buffers_behind_markers(choices: Choices, document: Document) -> bool:
-    found = _one(choices, document, lambda _, flags: _AUTO in flags and not flags & _STRUCTS)
+def _buffers_behind_pointers(choices: Choices, document: Document) -> bool:
+    found = _one(choices, document, lambda _, flags: _ARRAY in flags and not flags & _STRUCTS)
     if found is not None:
-        found[1].update(info="buffer", size=choices.pick((16, 12, 3, 8)))
+        found[1].update(info="buffer", size=choices.pick((16, 12, 3, 6)))
     return found is not None
 
 
@@ -176,6 +176,18 @@ def _counted_twice(choices: Choices, document: Document) -> bool:
         field["num"] = choices.below(4)
         _put(field, "VMS_ARRAY")
     return True
+
+
+def _counts_itself(choices: Choices, document: Document) -> bool:
+    """Let the elements of an array lie on the count of them."""
+    found = _one(
+        choices,
+        document,
+        lambda _, flags: bool(flags & VARRAYS.keys()) and "VMS_POINTER" not in flags,
+    )
+    if found is not None:
+        found[1]["num_offset"] = found[1].get("offset", 0) + choices.below(2)
+    return found is not None
 
 
 def _multiplied(choices: Choices, document: Document) -> bool:
@@ -210,6 +222,14 @@ def _far_apart(choices: Choices, document: Document) -> bool:
     )
     if found is not None:
         found[1]["size"] = found[1].get("size", 0) + (1 << choices.pick((32, 32, 32, 31)))
+    return found is not None
+
+
+def _weightless(choices: Choices, document: Document) -> bool:
+    """Let elements behind a pointer have no bytes, so that the pointer may be NULL."""
+    found = _one(choices, document, lambda _, flags: "VMS_POINTER" in flags)
+    if found is not None:
+        found[1]["size"] = 0
     return found is not None
 
 
@@ -323,11 +343,17 @@ CLASHES: Final[tuple[Clash, ...]] = (
     _key_and_value,
     _key_and_value,
     _other_list,
+    _weightless,
+    _strided,
+    _far_apart,
     _without_fields,
     _strided,
-    _buffers_behind_markers,
+    _buffers_behind_pointers,
+    _buffers_behind_pointers,
+    _pointers_with_size,
     _pointers_with_size,
     _counted_twice,
+    _counts_itself,
     _multiplied,
     _fewer_than_none,
     _far_apart,
