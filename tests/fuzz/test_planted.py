@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -15,8 +14,9 @@ from vmstate_conformance.fuzzing.engine import Hang, planted
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.planted import REACH, pitted
 from vmstate_conformance.fuzzing.targets import MODULES, target
-from vmstate_conformance.fuzzing.unfound import NEVER, RARE, UNFOUND
+from vmstate_conformance.fuzzing.unfound import GROUPS, UNFOUND
 from vmstate_conformance.mutants import MUTANTS, Mutant
+from vmstate_conformance.mutants.patching import edit
 
 OWN = {
     f"{name}/{mutant.name}": mutant
@@ -62,9 +62,35 @@ def test_seeds_alone_show_many_wrong_engines(capsys: pytest.CaptureFixture[str])
 def test_what_is_rare_from_nothing_is_shown_by_seeds(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    explained = {mutant for _, names in RARE[name] for mutant in names.split()}
+    explained = {mutant for _, names in GROUPS[name] for mutant in names.split()}
     mutants = {mutant: REACH[name][mutant] for mutant in sorted(explained)}
     assert found(name, mutants, capsys) == explained
+
+
+def test_only_bugs_whose_function_an_input_runs_are_asked_about(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    called: list[str] = []
+
+    def observe(data: bytes) -> str:
+        called.append(twice(data))
+        return called[-1]
+
+    pitted(replace(container.TARGET, observe=observe), [TWICE, THRICE]).run(b"a")
+    assert called == ["6161", "61"]
+    assert "planted twice found after 1 executions" in capsys.readouterr().err
+
+
+def twice(data: bytes) -> str:
+    return (data * 2).hex()
+
+
+def thrice(data: bytes) -> str:
+    return (data * 3).hex()
+
+
+TWICE = Mutant("twice", "Once only.", "none", edit(twice, "data * 2", "data"))
+THRICE = Mutant("thrice", "Once only.", "none", edit(thrice, "data * 3", "data"))
 
 
 def test_a_key_that_comes_twice_shows_what_is_rare_in_a_vmdesc() -> None:
@@ -74,34 +100,10 @@ def test_a_key_that_comes_twice_shows_what_is_rare_in_a_vmdesc() -> None:
         assert vmdesc.observe(data) != plain
 
 
-def test_nothing_that_is_built_is_what_a_bug_out_of_reach_needs() -> None:
-    for at in range(300):
-        parts = structure.fresh(random.Random(at), structure.Parts(b"", b"", 0, b""), 15)
-        document = structure.construct(parts.document, parts.how).source
-        for name, each in document["descriptions"].items():
-            assert all(field.get("info") != "ptr_marker" for field in each["fields"])
-            assert all("." not in member for member in members(each))
-            for sub in each.get("subsections") or ():
-                assert sub != name
-                assert sub.startswith(name) or name not in sub
-
-
-def members(value: object) -> Iterator[str]:
-    """Give the members that predicates name."""
-    if isinstance(value, dict):
-        if isinstance(value.get("member"), str):
-            yield value["member"]
-        value = list(value.values())
-    if isinstance(value, list):
-        for each in value:
-            yield from members(each)
-
-
 def test_no_bug_is_explained_twice() -> None:
     every = [
         (name, mutant)
-        for kind in (NEVER, RARE)
-        for name, groups in kind.items()
+        for name, groups in GROUPS.items()
         for _, names in groups
         for mutant in names.split()
     ]
@@ -124,9 +126,9 @@ def test_an_input_that_is_slow_with_many_bugs_shows_none(
         calls.append(data)
         if len(calls) > 1:
             raise Hang("no end after 10 s of CPU")
-        return "the same"
+        return twice(data) + thrice(data)
 
-    mutants = [REACH["container"]["footer-unchecked"], REACH["container"]["empty-name-taken"]]
+    mutants = [TWICE, THRICE]
     pitted(replace(container.TARGET, observe=observe), mutants).run(b"")
     assert len(calls) == 3
     assert "planted" not in capsys.readouterr().err
