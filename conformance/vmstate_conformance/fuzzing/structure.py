@@ -135,8 +135,8 @@ class Arrival:
     version_id: int
 
 
-_BUILT: Final[Kept[tuple[bytes, int, int], Built]] = Kept(512)
-_SENT: Final[Kept[tuple[bytes, bytes, int, int], Sent]] = Kept(1024)
+_BUILT: Final[Kept[tuple[bytes, int, int], Built]] = Kept(128)
+_SENT: Final[Kept[tuple[bytes, bytes, int, int], Sent]] = Kept(256)
 _QUIET: Final = Trace(recording=False)
 
 
@@ -158,6 +158,8 @@ def run(data: bytes) -> None:
     there = arrival.there
     if outcome is None or there.heap.made(there.mark):
         heap_holds(there.heap, there.root, sent.built.sources)
+        # What is kept keeps nothing that a load has made.
+        there.heap.reset(there.mark)
 
 
 def observe(data: bytes) -> dict[str, Any]:
