@@ -277,6 +277,8 @@ _PROFILES: Final = table(
 
 #: Areas that lie outside of descriptions: whole streams, and what a save of them says.
 _MACHINES: Final = frozenset({"container", "commands", "configuration", "savevm"})
+#: What lies in a payload that no description describes: in the reach of none, so far.
+_PAYLOADS: Final = frozenset({"payloads", "ram", "mapped-ram"})
 _LOADS: Final = frozenset({"load", "markers", "extent", "subsections"})
 #: Of an area of loading, what only a save shows.
 _SAVES_OF_SUBSECTIONS: Final = frozenset(
@@ -296,15 +298,22 @@ _REPORTED: Final = frozenset(
 _ENGINE: Final = {
     name: mutant
     for name, mutant in MUTANTS.items()
-    if mutant.area not in _MACHINES and name not in _REPORTED
+    if mutant.area not in _MACHINES | _PAYLOADS and name not in _REPORTED
 }
 _OF_LOADING: Final = {
     name: mutant
     for name, mutant in _ENGINE.items()
     if mutant.area in _LOADS and name not in _SAVES_OF_SUBSECTIONS
 }
+#: Of an area of loading whole streams, what only a save of one shows.
+_SAVES_OF_STREAMS: Final = frozenset(
+    {"savevm-unmigratable", "savevm-early-twice", "savevm-backwards"}
+)
 _OF_MACHINES: Final = {
-    name: mutant for name, mutant in MUTANTS.items() if mutant.area in _MACHINES - {"savevm"}
+    name: mutant
+    for name, mutant in MUTANTS.items()
+    if mutant.area in _MACHINES - {"savevm"} and name not in _SAVES_OF_STREAMS
+}
 }
 
 #: What is in the reach of each target, by name.
