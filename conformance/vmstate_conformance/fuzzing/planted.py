@@ -314,7 +314,6 @@ _OF_MACHINES: Final = {
     for name, mutant in MUTANTS.items()
     if mutant.area in _MACHINES - {"savevm"} and name not in _SAVES_OF_STREAMS
 }
-}
 
 #: What is in the reach of each target, by name.
 REACH: Final[Mapping[str, Mapping[str, Mutant]]] = MappingProxyType(

@@ -133,6 +133,10 @@ GROUPS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = MappingProxyType(
                 ),
             ),
             (
+                "A bool must be saved from a member that is a number above 1.",
+                "bool-saved-as-1",
+            ),
+            (
                 "A stream must end inside of a byte array, or what fails read on.",
                 "bytearray-emptied nothing-behind-an-error",
             ),

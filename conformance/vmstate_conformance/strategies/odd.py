@@ -69,7 +69,7 @@ def _place(plan: Plan, holder: Any, key: str | int, kind: Any) -> Iterator[_Plac
 def _other(choices: Choices, plan: Plan, place: _Place) -> Any:
     old, kind = place.holder[place.key], place.kind
     if kind == "bool":
-        return choices.pick(("1" if old == "0" else "0", "2", "255"))
+        return "1" if old == "0" else "0"
     if isinstance(kind, str) and kind in SCALARS:
         return str(choices.pick((0, *BOUNDARIES[kind], choices.byte() & 0x7F)))
     if not isinstance(kind, dict) or "pointer" not in kind:
