@@ -52,7 +52,18 @@ GROUPS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = MappingProxyType(
             ),
             (
                 "A header must be cut in one place, or the stream's version be 2; a seed shows it.",
-                "version-2-taken cut-section-header-taken cut-part-id-taken",
+                "version-2-taken cut-section-header-taken cut-part-id-taken cut-command-taken",
+            ),
+            (
+                (
+                    "A command must name a block or a bitmap of the very machine at hand, and be"
+                    " altered in one place; a seed shows it."
+                ),
+                (
+                    "discard-keeps discard-of-bytes discard-within-used discard-cut-to-block"
+                    " discard-name-with-nul bitmap-name-with-nul bitmap-of-any-block"
+                    " bitmap-of-no-block"
+                ),
             ),
             (
                 "A section must have the old name of a device on a bus; a seed shows it.",
