@@ -2,7 +2,8 @@
 """The reference against another implementation, over the pipe that the runner uses.
 
 $VMSTATE_TESTEE names the other one, as the runner's `--testee` does. The first byte of an input says
-whether the rest is one of `vmstate_conformance.fuzzing.load` or of `structure`.
+whether the rest is one of `vmstate_conformance.fuzzing.load` or of `structure`, and in its next two bits
+whether a document of the latter is loaded, saved or checked.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ TESTEE: Final = "VMSTATE_TESTEE"
 PROFILE: Final = "VMSTATE_PROFILE"
 #: A fuzzer shares its machine with others; what takes this long is stuck.
 _TIMING: Final = Timing(start=60, case=20)
+#: What is asked about a document of `structure`, by two bits.
+_OPS: Final = ("load", "save", "check", "load")
 #: Outcomes of the testee's process that are findings whatever the case was.
 _BROKEN: Final = frozenset({"crash", "exit", "timeout", "protocol"})
 
@@ -96,12 +99,18 @@ def _of(data: bytes) -> Target:
 
 def case(data: bytes) -> dict[str, Any] | None:
     """Give the request of an input."""
-    return _of(data).case(data[1:]) if data else None
+    if not data:
+        return None
+    op = _OPS[data[0] >> 1 & 3]
+    if data[0] & 1 and op != "load":
+        return structure.asked(data[1:], op)
+    return _of(data).case(data[1:])
 
 
 def seeds() -> Iterator[bytes]:
     """Give the seeds of both."""
-    yield from (b"\1" + seed for seed in structure.seeds())
+    for first in (b"\1", b"\3", b"\5"):
+        yield from (first + seed for seed in structure.seeds())
     for seed, known in zip(load.seeds(), catalogue().cases, strict=False):
         if known.dialect == DEFAULT_DIALECT:
             yield b"\0" + seed
@@ -110,11 +119,12 @@ def seeds() -> Iterator[bytes]:
 def mutate(data: bytes, size: int, seed: int, native: Native) -> bytes:
     """Change an input as the target whose it is does."""
     if not data:
-        return bytes([seed & 1])
+        return bytes([seed & 7])
     own = _of(data).mutate
     rest = data[1:]
     made = native(rest, size - 1) if own is None else own(rest, size - 1, seed, native)
-    return data[:1] + made
+    first = data[:1] if seed >> 16 & 7 else bytes([seed >> 20 & 7])
+    return first + made
 
 
 TARGET: Final = Target(

@@ -427,6 +427,21 @@ def case(data: bytes) -> dict[str, Any] | None:
     }
 
 
+def asked(data: bytes, op: str) -> dict[str, Any]:
+    """Give the check or the save of an input's document, legal or not."""
+    parts = split(data)
+    built = construct(parts.document, parts.how, parts.area)
+    head = {"op": op, "dialect": built.dialect.name, "document": built.source}
+    if op == "check":
+        return head
+    choices = Choices(from_bytes(parts.state))
+    values = state(choices, built.plan)
+    if parts.how & BENT:
+        choices.gene(2 * GENE)
+        values = bent(choices, built.plan, values)
+    return {**head, "state": values}
+
+
 def mutate_input(data: bytes, size: int, seed: int, native: Native) -> bytes:
     """Change one part of an input: mostly how the stream is mutated, sometimes what is sent."""
     parts = split(data)
