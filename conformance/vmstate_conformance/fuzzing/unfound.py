@@ -11,6 +11,96 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+#: Of what is built from bytes.
+_BUILT: Final = (
+    (
+        (
+            "The stream must have failed before a NULL element, and the load gone on: in a"
+            " list, behind a header whose name is as long as the marker of NULL says."
+        ),
+        "null-looks-at-error",
+    ),
+    (
+        "A stream must be longer than 4,096 bytes, and end in the middle of a buffer.",
+        "window-of-4096",
+    ),
+    (
+        (
+            "In the dialect qemu-10.0, a pointer must be NULL beside elements without bytes,"
+            " slots lie elsewhere than pointers do, or a hook or codec fail in one place."
+        ),
+        (
+            "before-null-outside-arrays before-null-saved-outside-arrays"
+            " before-slots-at-null-read before-stride-of-a-pointer before-fd-kept"
+            " before-fd-without-message before-fd-save-dies before-prefix-of-codecs"
+            " before-prefix-of-no-codec before-pre-load-above-ignored"
+            " before-marker-of-an-object before-multiply-elements-ignored"
+            " before-null-without-a-look"
+        ),
+    ),
+    (
+        "A queue's head must lie in memory that the load itself has made.",
+        "qtailq-zero-head-empty",
+    ),
+    (
+        (
+            "The version of a list or temporary must be at odds with its child's, and the"
+            " child must have what tells."
+        ),
+        (
+            "gtree-value-version-first gtree-key-version-unchecked tmp-at-childs-version"
+            " queue-checked-per-node queue-node-at-childs-version"
+            " queue-saved-at-fields-version"
+        ),
+    ),
+    (
+        (
+            "Flags that exclude each other must meet in one field, or its size or count be"
+            " at odds with them, where that makes a difference."
+        ),
+        (
+            "pointer-info-gets-own-size save-pointer-info-own-size auto-info-gets-own-size"
+            " save-auto-by-stride multiply-without-vbuffer varray-flags-backwards"
+            " count-read-anew pointer-array-before-vbuffer check-size-member-by-width"
+            " check-size-member-by-offset check-size-member-not-counted"
+            " missing-info-refused slot-64-bit save-slot-32-bit num-32-bit"
+        ),
+    ),
+    (
+        (
+            "The header of a subsection must be cut, moved or spelt otherwise in one place,"
+            " or its name be empty or very long."
+        ),
+        (
+            "sub-cut-version-refused sub-of-descendants sub-long-name-whole"
+            " sub-empty-name-is-data sub-needed-on-load sub-version-not-cut"
+        ),
+    ),
+    (
+        "A bool must be saved from a member that is a number above 1.",
+        "bool-saved-as-1",
+    ),
+    (
+        "A stream must end inside of a byte array, or what fails read on.",
+        "bytearray-emptied nothing-behind-an-error",
+    ),
+    (
+        "A valid marker must stand where an ordinary array of pointers has that of a NULL.",
+        "valid-marker-on-ordinary-array valid-marker-refused-on-ordinary-array",
+    ),
+    (
+        (
+            "Two things must be wrong at once: a version and a hook, or a rule of the check"
+            " in a field and in a subsection."
+        ),
+        "pre-load-before-version check-subsection-by-fields",
+    ),
+    (
+        "A predicate must ask a member of an inner struct, and the outer one differ there.",
+        "member-of-outer-struct",
+    ),
+)
+
 #: Of each target, sentences, and the bugs that each explains.
 GROUPS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = MappingProxyType(
     {
@@ -79,94 +169,9 @@ GROUPS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = MappingProxyType(
                 "repeated-keys-lost",
             ),
         ),
-        "structure": (
-            (
-                (
-                    "The stream must have failed before a NULL element, and the load gone on: in a"
-                    " list, behind a header whose name is as long as the marker of NULL says."
-                ),
-                "null-looks-at-error",
-            ),
-            (
-                "A stream must be longer than 4,096 bytes, and end in the middle of a buffer.",
-                "window-of-4096",
-            ),
-            (
-                (
-                    "In the dialect qemu-10.0, a pointer must be NULL beside elements without bytes,"
-                    " slots lie elsewhere than pointers do, or a hook or codec fail in one place."
-                ),
-                (
-                    "before-null-outside-arrays before-null-saved-outside-arrays"
-                    " before-slots-at-null-read before-stride-of-a-pointer before-fd-kept"
-                    " before-fd-without-message before-fd-save-dies before-prefix-of-codecs"
-                    " before-prefix-of-no-codec before-pre-load-above-ignored"
-                    " before-marker-of-an-object before-multiply-elements-ignored"
-                    " before-null-without-a-look"
-                ),
-            ),
-            (
-                "A queue's head must lie in memory that the load itself has made.",
-                "qtailq-zero-head-empty",
-            ),
-            (
-                (
-                    "The version of a list or temporary must be at odds with its child's, and the"
-                    " child must have what tells."
-                ),
-                (
-                    "gtree-value-version-first gtree-key-version-unchecked tmp-at-childs-version"
-                    " queue-checked-per-node queue-node-at-childs-version"
-                    " queue-saved-at-fields-version"
-                ),
-            ),
-            (
-                (
-                    "Flags that exclude each other must meet in one field, or its size or count be"
-                    " at odds with them, where that makes a difference."
-                ),
-                (
-                    "pointer-info-gets-own-size save-pointer-info-own-size auto-info-gets-own-size"
-                    " save-auto-by-stride multiply-without-vbuffer varray-flags-backwards"
-                    " count-read-anew pointer-array-before-vbuffer check-size-member-by-width"
-                    " check-size-member-by-offset check-size-member-not-counted"
-                    " missing-info-refused slot-64-bit save-slot-32-bit num-32-bit"
-                ),
-            ),
-            (
-                (
-                    "The header of a subsection must be cut, moved or spelt otherwise in one place,"
-                    " or its name be empty or very long."
-                ),
-                (
-                    "sub-cut-version-refused sub-of-descendants sub-long-name-whole"
-                    " sub-empty-name-is-data sub-needed-on-load sub-version-not-cut"
-                ),
-            ),
-            (
-                "A bool must be saved from a member that is a number above 1.",
-                "bool-saved-as-1",
-            ),
-            (
-                "A stream must end inside of a byte array, or what fails read on.",
-                "bytearray-emptied nothing-behind-an-error",
-            ),
-            (
-                "A valid marker must stand where an ordinary array of pointers has that of a NULL.",
-                "valid-marker-on-ordinary-array valid-marker-refused-on-ordinary-array",
-            ),
-            (
-                (
-                    "Two things must be wrong at once: a version and a hook, or a rule of the check"
-                    " in a field and in a subsection."
-                ),
-                "pre-load-before-version check-subsection-by-fields",
-            ),
-            (
-                "A predicate must ask a member of an inner struct, and the outer one differ there.",
-                "member-of-outer-struct",
-            ),
-        ),
+        "structure": _BUILT,
+        # Its inputs are those of `structure`, among others.
+        "differential": _BUILT,
     }
 )
 
