@@ -98,7 +98,7 @@ def element_size(field: VMStateField, heap: Heap, opaque: int, dialect: Dialect)
     """Size one slot: a member's value, else a pointer's 8, else the field's own size. [LOAD-SIZE-1]"""
     if field.flags & VMS_VBUFFER:
         # By clause [LOAD-SIZE-4]
-        size = heap.number(opaque + field.size_offset, 4, signed=not dialect.wide_counts)
+        size = heap.number(opaque + field.size_offset, 4)
         # By clause [LOAD-SIZE-2]
         if field.flags & VMS_MULTIPLY:
             size *= field.size

@@ -94,7 +94,7 @@ class Mutation:
     function: str
     old: str
     new: str
-    code: CodeType
+    made: FunctionType
     told: bool
     """Whether only what people read is changed."""
 
@@ -131,11 +131,11 @@ def _changed(module: str, source: str, changed: str) -> Mutation | None:
             continue
         old, new = _lines(ast.unparse(held), ast.unparse(node))
         try:
-            code = _compile(node, f"vmstate.{module}")
+            made = _compile(node, f"vmstate.{module}")
         except (SyntaxError, ValueError):
             return None
         told = f"{module}.{name}" in _TEXTS or _told(held, node)
-        return Mutation(f"{module}.{name}", old, new, code, told)
+        return Mutation(f"{module}.{name}", old, new, made, told)
     return None
 
 
@@ -162,7 +162,7 @@ def _lines(old: str, new: str) -> tuple[str, str]:
     return "\n".join(gone), "\n".join(come)
 
 
-def _compile(node: ast.FunctionDef, module: str) -> CodeType:
+def _compile(node: ast.FunctionDef, module: str) -> FunctionType:
     bare = ast.FunctionDef(**{**vars(node), "decorator_list": []})
     made: dict[str, Any] = {}
     future = ast.parse("from __future__ import annotations").body
@@ -171,8 +171,8 @@ def _compile(node: ast.FunctionDef, module: str) -> CodeType:
     whole = ast.fix_missing_locations(ast.Module([*future, holder], []))
     namespace = dict(vars(importlib.import_module(module)))
     exec(compile(whole, f"<{module}>", "exec"), namespace, made)  # noqa: S102
-    code: CodeType = made["Holder"].__dict__[node.name].__code__
-    return code
+    function: FunctionType = made["Holder"].__dict__[node.name]
+    return function
 
 
 def _told(old: ast.AST, new: ast.AST) -> bool:
@@ -225,23 +225,34 @@ def survivors(
             if mutation.told:
                 yield mutation, "told"
                 continue
-            mutant = Mutant(mutation.function, "", module, _change(target, mutation.code))
+            mutant = Mutant(mutation.function, "", module, _change(target, mutation.made))
             killer = kill(mutant, running, first.get(mutation.function, ""))
             if killer is not None:
                 first[mutation.function] = killer.id
             yield mutation, killer.id if killer is not None else ""
 
 
-def _change(target: FunctionType, code: CodeType) -> Any:
+def _change(target: FunctionType, made: FunctionType) -> Any:
     @contextmanager
     def change() -> Iterator[None]:
-        held, target.__code__ = target.__code__, code
+        held = target.__code__, target.__defaults__, target.__kwdefaults__
+        _become(target, made.__code__, made.__defaults__, made.__kwdefaults__)
         try:
             yield
         finally:
-            target.__code__ = held
+            _become(target, *held)
 
     return change
+
+
+def _become(
+    target: FunctionType,
+    code: CodeType,
+    defaults: tuple[Any, ...] | None,
+    named: dict[str, Any] | None,
+) -> None:
+    target.__code__, target.__defaults__ = code, defaults
+    target.__kwdefaults__ = named
 
 
 def explained() -> dict[tuple[str, str, str], str]:
