@@ -11,7 +11,7 @@ from vmstate.extent import Extent
 from vmstate_conformance.mutants.patching import Change, edit, table, together, value
 
 _MEMBER: Final = "count = heap.number(opaque + field.num_offset, width)"
-_SIZE: Final = "size = heap.number(opaque + field.size_offset, 4, signed=not dialect.wide_counts)"
+_SIZE: Final = "size = heap.number(opaque + field.size_offset, 4)"
 
 
 def _width(flag: int, width: int) -> Change:
@@ -111,11 +111,11 @@ EXTENT = table(
         ),
         "vbuffer-size-16-bit": (
             "A VBUFFER's size is read as 16 bits.",
-            edit(extent.element_size, "field.size_offset, 4,", "field.size_offset, 2,"),
+            edit(extent.element_size, "field.size_offset, 4)", "field.size_offset, 2)"),
         ),
         "vbuffer-size-64-bit": (
             "A VBUFFER's size is read as 64 bits.",
-            edit(extent.element_size, "field.size_offset, 4,", "field.size_offset, 8,"),
+            edit(extent.element_size, "field.size_offset, 4)", "field.size_offset, 8)"),
         ),
         "vbuffer-size-signed": (
             "A VBUFFER's size is signed in 11.1.3, too.",
