@@ -119,17 +119,13 @@ EXTENT = table(
         ),
         "vbuffer-size-signed": (
             "A VBUFFER's size is signed in 11.1.3, too.",
-            edit(extent.element_size, "signed=not dialect.wide_counts", "signed=True"),
+            edit(
+                extent.element_size, "field.size_offset, 4)", "field.size_offset, 4, signed=True)"
+            ),
         ),
         "vbuffer-size-unsigned": (
             "A VBUFFER's size is unsigned in 11.1.0, too.",
-            edit(
-                extent.element_size,
-                "signed=not dialect.wide_counts",
-                "signed=False",
-                "else int32(size)",
-                "else size",
-            ),
+            edit(extent.element_size, "else int32(size)", "else size"),
         ),
         "vbuffer-not-multiplied": (
             "VMS_MULTIPLY does not multiply.",
