@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from vmstate.errors import Abort, assertion
@@ -16,6 +17,10 @@ _SHORT: Final = {
     "\r": "\\r",
     "\t": "\\t",
 }
+
+
+#: What may have to be escaped.
+_CAREFUL: Final = re.compile(r"[^ !#-\[\]-~]")
 
 
 class JSONWriter:
@@ -89,9 +94,11 @@ class JSONWriter:
 
 def quote(value: str) -> str:
     """Write a string as QEMU does: ASCII stands, all else is escaped in UTF-16. [VMDESC-STRING-1]"""
-    if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
-        return f'"{value}"'
-    return '"' + "".join(map(_escape, value)) + '"'
+    return f'"{_CAREFUL.sub(_careful, value)}"'
+
+
+def _careful(found: re.Match[str]) -> str:
+    return _escape(found[0])
 
 
 def _escape(char: str) -> str:

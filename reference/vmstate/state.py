@@ -13,6 +13,7 @@ from vmstate.errors import CaseError
 from vmstate.heap import POINTER, Block, Heap, Tree
 from vmstate.infos_nested import insert_tail
 from vmstate.layout import (
+    SCALARS,
     Array,
     Bytes,
     GByteArray,
@@ -184,15 +185,20 @@ class Writer:
         return held
 
 
-def _number(kind: Scalar, state: object, path: str) -> bytes:
+def _range(kind: Scalar) -> range:
     bits = 8 * kind.size
     if kind.name == "bool":
-        within = range(2)
-    elif kind.signed:
-        within = range(-(1 << bits - 1), 1 << bits - 1)
-    else:
-        within = range(1 << bits)
-    return integer(state, path, within).to_bytes(kind.size, "little", signed=kind.signed)
+        return range(2)
+    return range(-(1 << bits - 1), 1 << bits - 1) if kind.signed else range(1 << bits)
+
+
+#: What a scalar may be, by its type.
+_WITHIN: Final = {name: _range(kind) for name, kind in SCALARS.items()}
+
+
+def _number(kind: Scalar, state: object, path: str) -> bytes:
+    number = integer(state, path, _WITHIN[kind.name])
+    return number.to_bytes(kind.size, "little", signed=kind.signed)
 
 
 def _exactly(data: bytes, size: int, path: str) -> bytes:

@@ -3,16 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from vmstate.description import VMStateField
 
 _NO_INDEX: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(NamedTuple):
     """Bytes `start` to `end` of a stream: what they are and whose."""
 
     start: int
@@ -66,9 +64,12 @@ class Trace:
 
     def path(self) -> str:
         """Give the path, like `sq[3].dma`; empty at the root."""
+        names = self._names
+        if len(names) == 1 and self._at[0] == _NO_INDEX:
+            return names[0]
         return ".".join(
             name if at == _NO_INDEX else f"{name}[{at}]"
-            for name, at in zip(self._names, self._at, strict=True)
+            for name, at in zip(names, self._at, strict=True)
         )
 
     def note(self, start: int, end: int, kind: str, value: int | str) -> None:

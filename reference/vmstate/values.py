@@ -15,6 +15,8 @@ _INT64: Final = range(-(1 << 63), 1 << 64)
 
 def integer(value: object, path: str, within: range = _INT64) -> int:
     """Take an integer, also as a decimal string. Raises `CaseError`."""
+    if type(value) is int and value in within:
+        return value
     if isinstance(value, str) and _DECIMAL.match(value):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):

@@ -125,6 +125,11 @@ class Sent:
     wire: Wire
     there: Destination
 
+    @property
+    def size(self) -> int:
+        """Give the bytes that keeping it takes, about: its heaps and what they go back to."""
+        return 2 * (self.here.mark.stored + self.there.mark.stored) + len(self.wire.stream)
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -135,8 +140,8 @@ class Arrival:
     version_id: int
 
 
-_BUILT: Final[Kept[tuple[bytes, int, int], Built]] = Kept(128)
-_SENT: Final[Kept[tuple[bytes, bytes, int, int], Sent]] = Kept(256)
+_BUILT: Final[Kept[tuple[bytes, int, int], Built]] = Kept(512)
+_SENT: Final[Kept[tuple[bytes, bytes, int, int], Sent]] = Kept(1024, 16 << 20)
 _QUIET: Final = Trace(recording=False)
 
 
@@ -236,7 +241,8 @@ def prepared(parts: Parts) -> Sent:
         built = _BUILT.get(first)
         if built is None:
             built = _BUILT.put(first, build(parts.document, parts.how, parts.area))
-        sent = _SENT.put(key, send(built, parts.state, bending=bool(parts.how & BENT)))
+        sent = send(built, parts.state, bending=bool(parts.how & BENT))
+        _SENT.put(key, sent, sent.size)
     return sent
 
 
