@@ -11,6 +11,8 @@ from vmstate.errors import CaseError
 
 _DECIMAL: Final = re.compile(r"-?(0|[1-9][0-9]{0,19})\Z", re.ASCII)
 _INT64: Final = range(-(1 << 63), 1 << 64)
+#: Nearly all are the first, which is seen at once.
+_OBJECTS: Final = (dict, Mapping)
 
 
 def integer(value: object, path: str, within: range = _INT64) -> int:
@@ -29,7 +31,7 @@ def integer(value: object, path: str, within: range = _INT64) -> int:
 
 def mapping(value: object, path: str, known: frozenset[str] | None = None) -> Mapping[str, Any]:
     """Take an object, which may have no key besides `known`. Raises `CaseError`."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, _OBJECTS):
         raise CaseError("object", path, f"{brief(value)} is no object")
     if known is not None and not known.issuperset(value):
         odd = sorted(str(key) for key in value if key not in known)

@@ -131,7 +131,7 @@ class Sent:
         return 2 * (self.here.mark.stored + self.there.mark.stored) + len(self.wire.stream)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Arrival:
     """One load: the stream, the destination, and the version_id that it comes with."""
 
@@ -140,8 +140,10 @@ class Arrival:
     version_id: int
 
 
-_BUILT: Final[Kept[tuple[bytes, int, int], Built]] = Kept(512)
-_SENT: Final[Kept[tuple[bytes, bytes, int, int], Sent]] = Kept(1024, 16 << 20)
+#: What is kept of one byte of genes, in bytes, about: large documents leave room for fewer.
+_GROWN: Final = 64
+_BUILT: Final[Kept[tuple[bytes, int, int], Built]] = Kept(512, 4 << 20)
+_SENT: Final[Kept[tuple[bytes, bytes, int, int], Sent]] = Kept(1024, 8 << 20)
 _QUIET: Final = Trace(recording=False)
 
 
@@ -240,9 +242,11 @@ def prepared(parts: Parts) -> Sent:
         first = parts.document, parts.how & ~BENT, parts.area
         built = _BUILT.get(first)
         if built is None:
-            built = _BUILT.put(first, build(parts.document, parts.how, parts.area))
+            built = build(parts.document, parts.how, parts.area)
+            _BUILT.put(first, built, _GROWN * len(parts.document))
         sent = send(built, parts.state, bending=bool(parts.how & BENT))
-        _SENT.put(key, sent, sent.size)
+        genes = len(parts.document) + len(parts.state)
+        _SENT.put(key, sent, _GROWN * genes + sent.size)
     return sent
 
 

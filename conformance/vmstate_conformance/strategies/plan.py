@@ -18,7 +18,7 @@ _SLOTS: Final = {"VMS_ARRAY_OF_POINTER"}
 _DEPTH: Final = 32
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Field:
     """A field of a description, with its flags taken apart."""
 
@@ -58,7 +58,7 @@ class Field:
         return size * self.size if self.multiply else size
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class VMSD:
     """A description."""
 
