@@ -31,13 +31,13 @@ from vmstate_conformance.fuzzing.unfound import UNFOUND
 RUNS: Final = MappingProxyType(
     {
         "load": 30_000,
-        "structure": 12_000,
+        "structure": 30_000,
         "container": 20_000,
         "loadvm": 20_000,
         "vmdesc": 20_000,
         "document": 20_000,
         "profile": 20_000,
-        "differential": 5_000,
+        "differential": 10_000,
     }
 )
 #: libFuzzer's exit status where the target has raised.

@@ -20,7 +20,7 @@ from vmstate.flags import (
     VMS_VSTRUCT,
 )
 from vmstate.heap import Block, Heap
-from vmstate.layout import Array, GByteArray, GTree, Layout, Pointer, Queue, Type
+from vmstate.layout import Array, GByteArray, GTree, Layout, Pointer, Queue, StructRef, Type
 from vmstate.stream import InputStream
 from vmstate_conformance.fuzzing.finding import Finding
 
@@ -136,20 +136,25 @@ def _sources(field: VMStateField) -> set[str]:
 
 
 def _pointers_as_bytes(layout: Layout, vmsd: VMStateDescription, field: VMStateField) -> bool:
-    """Whether a field of plain bytes or numbers lies where the struct has pointers."""
-    if field.is_struct or field.is_pointer_array or field.info in _HOLDERS:
+    """Whether a field writes bytes, numbers or another struct where the struct has pointers."""
+    if field.is_pointer_array or field.info in _HOLDERS:
         return False
+    own = StructRef(field.vmsd.struct) if field.is_struct and field.vmsd is not None else None
     for member in layout.struct(vmsd.struct).members:
         if member.offset == field.offset:
             kind = member.type
             inner = kind.item if field.flags & VMS_POINTER and isinstance(kind, Pointer) else kind
-            return _points(inner)
+            return _points(layout, inner, own)
     return False
 
 
-def _points(kind: Type | None) -> bool:
+def _points(layout: Layout, kind: Type | None, own: StructRef | None) -> bool:
+    """Whether there are pointers in a type, other than in the struct that is described."""
     while isinstance(kind, Array):
         kind = kind.item
+    if isinstance(kind, StructRef):
+        members = () if kind == own else layout.struct(kind.name).members
+        return any(_points(layout, member.type, own) for member in members)
     return isinstance(kind, Pointer | Queue | GTree | GByteArray)
 
 

@@ -35,7 +35,7 @@ _BUILT: Final = (
             " before-fd-without-message before-fd-save-dies before-prefix-of-codecs"
             " before-prefix-of-no-codec before-pre-load-above-ignored"
             " before-marker-of-an-object before-multiply-elements-ignored"
-            " before-null-without-a-look"
+            " before-null-without-a-look before-silent-for-good"
         ),
     ),
     (
