@@ -20,7 +20,7 @@ _SHORT: Final = {
 
 
 #: What may have to be escaped.
-_CAREFUL: Final = re.compile(r"[^ !#-\[\]-~]")
+_CAREFUL: Final = re.compile(r"[^!#-\[\]-~]")
 
 
 class JSONWriter:

@@ -386,9 +386,9 @@ VMDESC = table(
         "json-slash-escaped": (
             "A slash is escaped.",
             edit(
-                jsonwriter._escape,
-                "if char in _SHORT:",
-                "if char == '/':\n        return '\\\\/'\n    if char in _SHORT:",
+                jsonwriter.quote,
+                "_CAREFUL.sub(_careful, value)",
+                "_CAREFUL.sub(_careful, value).replace(chr(47), chr(92) + chr(47))",
             ),
         ),
     },
