@@ -9,7 +9,6 @@ the target: at most 6 is wanted of `load`, 15 of `structure`.
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import struct
@@ -29,6 +28,7 @@ with atheris.instrument_imports(include=["vmstate"]):
 
 from vmstate.dialects import DEFAULT_DIALECT, DIALECTS
 from vmstate_conformance.fuzzing.catalogue import Entry
+from vmstate_conformance.fuzzing.engine import settle
 
 _SIZE: Final = 64
 _INPUTS: Final = 2000
@@ -124,7 +124,7 @@ def rows() -> None:
         ("structure, inputs of its mutator", structure.run, structures(), 20, 15),
     ):
         # A fuzzer has loaded one target's data: those of the others are not its collector's to visit.
-        gc.freeze()
+        settle()
         for data in inputs:
             target(data)
         number = count or round(sum(map(scalars, inputs)) / len(inputs))

@@ -30,13 +30,13 @@ from vmstate_conformance.fuzzing.unfound import UNFOUND
 #: Within how many executions each target is to find what is in its reach: some minutes' worth.
 RUNS: Final = MappingProxyType(
     {
-        "load": 30_000,
+        "load": 100_000,
         "structure": 30_000,
-        "container": 20_000,
-        "loadvm": 20_000,
-        "vmdesc": 20_000,
-        "document": 20_000,
-        "profile": 20_000,
+        "container": 40_000,
+        "loadvm": 80_000,
+        "vmdesc": 40_000,
+        "document": 40_000,
+        "profile": 40_000,
         "differential": 10_000,
     }
 )

@@ -83,8 +83,23 @@ def fields(document: Any, name: str, seen: set[str]) -> Iterator[tuple[set[str],
         yield from fields(document, sub, seen)
 
 
+def circle(document: Any, name: str, above: tuple[str, ...] = ()) -> bool:
+    """Whether the check comes from a description to the same one again."""
+    if name in above:
+        return True
+    description = document["descriptions"][name]
+    below = [*(description.get("subsections") or ())]
+    for field in description["fields"]:
+        if "vmsd" in field and {"VMS_STRUCT", "VMS_VSTRUCT"} & set(field.get("flags", ())):
+            vmsd = field["vmsd"]
+            below.append(vmsd if isinstance(vmsd, str) else vmsd[0])
+    return any(circle(document, each, (*above, name)) for each in below)
+
+
 def legal(document: Any) -> bool:
-    """The rules of vmstate_check() in other words, for documents without circles."""
+    """The rules of vmstate_check() in other words; it never comes to the end of a circle."""
+    if circle(document, document["root"]):
+        return False
     for flags, field in fields(document, document["root"], set()):
         auto = "VMS_ARRAY_OF_POINTER_AUTO_ALLOC" in flags
         array = "VMS_ARRAY_OF_POINTER" in flags

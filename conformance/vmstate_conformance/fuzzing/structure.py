@@ -19,7 +19,7 @@ from typing import Any, Final
 from vmstate.check import check
 from vmstate.dialects import Dialect
 from vmstate.document import Document
-from vmstate.errors import CaseError, Outcome
+from vmstate.errors import Abort, CaseError, Outcome
 from vmstate.infos import INFOS
 from vmstate.infos_plain import Number
 from vmstate.jsonwriter import JSONWriter
@@ -318,7 +318,8 @@ def send(built: Built, genes: bytes, *, bending: bool = False) -> Sent:
     saved = save(built, here, trace)
     promised = built.promised and not bending
     if isinstance(saved, Outcome):
-        if promised:
+        # What is beyond the model's bounds is nobody's fault.
+        if promised and not (isinstance(saved, Abort) and saved.kind == "oom"):
             raise Finding("not-saved", saved.error, saved.message)
         return Sent(built, source, here, Wire(b"", (), ()), there)
     stream, described = saved
