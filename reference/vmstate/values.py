@@ -39,6 +39,14 @@ def mapping(value: object, path: str, known: frozenset[str] | None = None) -> Ma
     return value
 
 
+def flag(holder: Mapping[str, Any], key: str, path: str, *, default: bool = False) -> bool:
+    """Take a member that is true or false, `default` where it is absent. Raises `CaseError`."""
+    value = holder.get(key, default)
+    if not isinstance(value, bool):
+        raise CaseError("boolean", f"{path}.{key}", f"{brief(value)} is no boolean")
+    return value
+
+
 def sequence(value: object, path: str) -> Sequence[Any]:
     """Take a list. Raises `CaseError`."""
     if not isinstance(value, list | tuple):

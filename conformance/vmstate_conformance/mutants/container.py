@@ -124,15 +124,13 @@ CONTAINER = table(
         ),
         "section-version-signed": (
             "A section's version is compared as a signed number.",
-            edit(
-                ContainerLoader._start, _NEWER, "if _signed(version_id) > device.vmsd.version_id:"
-            ),
+            edit(ContainerLoader._start, _NEWER, "if int32(version_id) > device.vmsd.version_id:"),
         ),
         "section-at-local-version": (
             "A section is loaded at the local version.",
             edit(
                 ContainerLoader._start,
-                "device.loaded_version = _signed(version_id)",
+                "device.loaded_version = int32(version_id)",
                 "device.loaded_version = device.vmsd.version_id",
             ),
         ),

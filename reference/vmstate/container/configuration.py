@@ -10,6 +10,7 @@ from vmstate.container.model import COMPARED, KNOWN_CAPABILITIES, Machine
 from vmstate.description import Needed, VMStateDescription, VMStateField
 from vmstate.dialects import Dialect
 from vmstate.errors import Reject
+from vmstate.extent import int32
 from vmstate.flags import VMS_ALLOC, VMS_POINTER, VMS_SINGLE, VMS_VBUFFER
 from vmstate.heap import Heap
 from vmstate.jsonwriter import JSONWriter
@@ -140,8 +141,9 @@ def _post_load(loader: ConfigurationLoader, size: int, state: int) -> None:
         raise _refused(f"Machine type received is '{text}' and local is '{machine.name}'")
     bits = heap.number(state + _BITS, 4)
     if bits != machine.page_bits:
-        signed = bits - ((bits & 1 << 31) << 1)
-        raise _refused(f"Received TARGET_PAGE_BITS is {signed} but local is {machine.page_bits}")
+        raise _refused(
+            f"Received TARGET_PAGE_BITS is {int32(bits)} but local is {machine.page_bits}"
+        )
     # By clause [CONF-CAPS-2]
     wrong = False
     for name_of in COMPARED:

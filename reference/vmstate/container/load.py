@@ -28,6 +28,7 @@ from vmstate.container.model import (
 )
 from vmstate.dialects import Dialect
 from vmstate.errors import EINVAL, Reject
+from vmstate.extent import int32
 from vmstate.heap import Heap
 from vmstate.load import Loader
 from vmstate.stream import InputStream
@@ -160,10 +161,10 @@ class ContainerLoader:
             # By clause [CONT-SECTION-5]
             raise Reject(
                 "section-version",
-                f"unsupported version {_signed(version_id)} for '{device.idstr}' "
+                f"unsupported version {int32(version_id)} for '{device.idstr}' "
                 f"v{device.vmsd.version_id}",
             )
-        device.loaded_version = _signed(version_id)
+        device.loaded_version = int32(version_id)
         device.loaded_id = section_id
         try:
             self._load(stream, device)
@@ -199,7 +200,7 @@ class ContainerLoader:
         # Without a header a device's id is 0, so 0 finds the first of all [CONT-SECTION-9]
         device = next((each for each in self.devices if each.loaded_id == section_id), None)
         if device is None:
-            raise Reject("unknown-section-id", f"Unknown section {_signed(section_id)}")
+            raise Reject("unknown-section-id", f"Unknown section {int32(section_id)}")
         self._load(stream, device)
         self._footer(stream, device)
 
@@ -234,7 +235,7 @@ class ContainerLoader:
         """Check the footer behind a section. [CONT-FOOTER-1] [CONT-FOOTER-2]"""
         if not self.machine.footers:
             return
-        message = f"Section footer error, section_id: {_signed(device.loaded_id)}"
+        message = f"Section footer error, section_id: {int32(device.loaded_id)}"
         mark = stream.number(1)
         if stream.error:
             self.machine.report(f"check_section_footer: Read section footer failed: {stream.error}")
@@ -266,7 +267,3 @@ def counted(stream: InputStream) -> bytes | None:
     size = stream.number(1)
     raw = stream.take(size)
     return raw.split(b"\0", 1)[0] if raw and len(raw) == size else None
-
-
-def _signed(number: int) -> int:
-    return number - ((number & 1 << 31) << 1)

@@ -35,7 +35,7 @@ from vmstate.layout import StructRef
 from vmstate.operations import Operation, aborted, failed, heap_report
 from vmstate.state import Reader, Writer
 from vmstate.stream import InputStream, OutputStream
-from vmstate.values import brief, hexadecimal, integer, mapping, sequence, text
+from vmstate.values import brief, flag, hexadecimal, integer, mapping, sequence, text
 
 _COMMON: Final = frozenset({"op", "document", "devices", "machine"})
 KEYS: Final = {"stream": _COMMON | {"stream"}, "savevm": _COMMON}
@@ -173,8 +173,8 @@ def read_devices(
             section_id=integer(one.get("section_id", at), f"{path}.section_id", _U32),
             alias_id=integer(one.get("alias_id", alias), f"{path}.alias_id", range(-1, 1 << 31)),
             compat=_compat(one.get("compat"), f"{path}.compat"),
-            early=_flag(one, "early", path),
-            unmigratable=_flag(one, "unmigratable", path),
+            early=flag(one, "early", path),
+            unmigratable=flag(one, "unmigratable", path),
             handler=handler,
         )
         if (device.idstr, device.instance_id) in seen:
@@ -235,13 +235,6 @@ def _compat(value: object, path: str) -> tuple[str, int] | None:
     return _idstr(compat.get("idstr"), f"{path}.idstr"), instance_id
 
 
-def _flag(holder: Mapping[str, Any], key: str, path: str, *, default: bool = False) -> bool:
-    value = holder.get(key, default)
-    if not isinstance(value, bool):
-        raise CaseError("boolean", f"{path}.{key}", f"{brief(value)} is no boolean")
-    return value
-
-
 def read_machine(source: object) -> Machine:
     """Read the machine of a request. Raises `CaseError`."""
     given = {"name": source} if isinstance(source, str) else mapping(source, "machine", _MACHINE)
@@ -260,8 +253,8 @@ def read_machine(source: object) -> Machine:
         legacy_page_bits=legacy,
         capabilities=frozenset(names),
         uuid=uuid,
-        configuration=_flag(given, "configuration", "machine", default=True),
-        footers=_flag(given, "footers", "machine", default=True),
-        vmdesc=_flag(given, "vmdesc", "machine", default=True),
-        switchover_start=_flag(given, "switchover_start", "machine"),
+        configuration=flag(given, "configuration", "machine", default=True),
+        footers=flag(given, "footers", "machine", default=True),
+        vmdesc=flag(given, "vmdesc", "machine", default=True),
+        switchover_start=flag(given, "switchover_start", "machine"),
     )

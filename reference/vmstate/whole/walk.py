@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+from vmstate.extent import int32
 from vmstate.whole import configuration, handlers, wire
 from vmstate.whole.cursor import Cursor
 from vmstate.whole.delimit import Delimiter
@@ -207,10 +208,9 @@ class Walker:
             section_id = cursor.u32("a section id")
         first = self.started.get(section_id)
         if first is None:
-            signed = section_id - ((section_id & 1 << 31) << 1)
             detail = f"no section has started with id {section_id}"
             raise StreamFault(
-                "unknown-section-id", at + 1, detail, says=f"Unknown section {signed}"
+                "unknown-section-id", at + 1, detail, says=f"Unknown section {int32(section_id)}"
             )
         part = self._parts[section_id] = self._parts.get(section_id, 0) + 1
         suffix = "!end" if kind == wire.SECTION_END else f"!part[{part - 1}]"

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from vmstate.container.payloads import sparse
 from vmstate.errors import CaseError
-from vmstate.values import brief, integer, mapping, text
+from vmstate.values import brief, flag, integer, mapping, text
 
 SECTOR: Final = 512
 #: Bytes and bits of a word of a bitmap.
@@ -105,7 +105,7 @@ def read_nodes(source: object, path: str) -> dict[bytes, Node]:
         given = mapping(value, where, frozenset({"size", "read_only", "bitmaps"}))
         name = _name(key, where)
         size = integer(given.get("size", 0), f"{where}.size", _SIZES)
-        node = Node(name, size, _flag(given, "read_only", where, default=False), {})
+        node = Node(name, size, flag(given, "read_only", where, default=False), {})
         for each, bitmap in mapping(given.get("bitmaps", {}), f"{where}.bitmaps").items():
             inner = f"{where}.bitmaps.{each}"
             node.bitmaps[_name(each, inner)] = _bitmap(bitmap, inner, node, _name(each, inner))
@@ -125,9 +125,9 @@ def _bitmap(source: object, path: str, node: Node, name: bytes) -> Bitmap:
         node,
         name,
         granularity,
-        _flag(given, "enabled", path, default=True),
-        _flag(given, "persistent", path, default=False),
-        _flag(given, "busy", path, default=False),
+        flag(given, "enabled", path, default=True),
+        flag(given, "persistent", path, default=False),
+        flag(given, "busy", path, default=False),
         sparse.read(given.get("words", {}), f"{path}.words", WORD, words),
     )
 
@@ -144,7 +144,7 @@ def read_mapping(source: object, path: str) -> dict[bytes, NodeAlias] | None:
         for each, bitmap in mapping(given.get("bitmaps", {}), f"{where}.bitmaps").items():
             inner = f"{where}.bitmaps.{each}"
             one = mapping(bitmap, inner, frozenset({"name", "persistent"}))
-            forced = _flag(one, "persistent", inner, default=False) if "persistent" in one else None
+            forced = flag(one, "persistent", inner, default=False) if "persistent" in one else None
             bitmaps[_name(each, inner)] = Alias(_name(one.get("name"), f"{inner}.name"), forced)
         node = _name(given.get("node"), f"{where}.node")
         aliases[_name(key, where)] = NodeAlias(node, bitmaps)
@@ -156,10 +156,3 @@ def _name(value: object, path: str) -> bytes:
     if not name:
         raise CaseError("name", path, "is empty")
     return name
-
-
-def _flag(given: Mapping[str, Any], key: str, path: str, *, default: bool) -> bool:
-    value = given.get(key, default)
-    if not isinstance(value, bool):
-        raise CaseError("boolean", f"{path}.{key}", f"{brief(value)} is no boolean")
-    return value

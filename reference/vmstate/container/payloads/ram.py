@@ -13,6 +13,7 @@ from vmstate.container.model import Machine, PayloadError
 from vmstate.container.payloads.ramblocks import Block
 from vmstate.container.payloads.rammapped import Mapped
 from vmstate.errors import EINVAL
+from vmstate.extent import int64
 from vmstate.stream import InputStream
 from vmstate.trace import Trace
 from vmstate.whole import wire, xbzrle
@@ -218,7 +219,9 @@ class _Words:
         address = self.stream.number(8)
         self._note(start, "address", f"{address:#x}")
         if self._ignored(block) and address != block.address:
-            told = f"Mismatched GPAs for block {block.name} {_signed(address)}!= {_signed(block.address)}"
+            told = (
+                f"Mismatched GPAs for block {block.name} {int64(address)}!= {int64(block.address)}"
+            )
             raise PayloadError("payload-offset", EINVAL, told)
 
     def _ended(self, told: str = "") -> None:
@@ -231,7 +234,3 @@ class _Words:
 
 def _shown(name: bytes) -> str:
     return name.split(b"\0", 1)[0].decode(errors="replace")
-
-
-def _signed(number: int) -> int:
-    return number - ((number & 1 << 63) << 1)

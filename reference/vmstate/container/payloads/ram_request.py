@@ -20,7 +20,7 @@ from vmstate.container.payloads import runs
 from vmstate.container.payloads.ram import Ram
 from vmstate.container.payloads.ramblocks import Block
 from vmstate.errors import CaseError
-from vmstate.values import brief, integer, mapping, sequence, text
+from vmstate.values import brief, flag, integer, mapping, sequence, text
 
 _KEYS: Final = frozenset({"name", "memory", "max_length", "migratable", "shared", "address"})
 #: Memory is given in pages of the host, too; those are of 4 KiB.
@@ -74,8 +74,8 @@ def _block(one: Mapping[str, Any], path: str, step: int) -> Block:
         used,
         step,
         resizable="max_length" in one,
-        migratable=_flag(one, "migratable", path, default=True),
-        shared=_flag(one, "shared", path, default=False),
+        migratable=flag(one, "migratable", path, default=True),
+        shared=flag(one, "shared", path, default=False),
         address=integer(one.get("address", 0), f"{path}.address", _U64),
     )
     # What is not registered with the stream has no name in QEMU; such a block may be among the others.
@@ -84,10 +84,3 @@ def _block(one: Mapping[str, Any], path: str, step: int) -> Block:
             "name", f"{path}.name", f"{brief(block.name)} has not 1 to {_LONGEST} bytes"
         )
     return block
-
-
-def _flag(one: Mapping[str, Any], key: str, path: str, *, default: bool) -> bool:
-    value = one.get(key, default)
-    if not isinstance(value, bool):
-        raise CaseError("boolean", f"{path}.{key}", f"{brief(value)} is no boolean")
-    return value
