@@ -28,7 +28,6 @@ with atheris.instrument_imports(include=["vmstate"]):
 
 from vmstate.dialects import DEFAULT_DIALECT, DIALECTS
 from vmstate_conformance.fuzzing.catalogue import Entry
-from vmstate_conformance.fuzzing.engine import settle
 
 _SIZE: Final = 64
 _INPUTS: Final = 2000
@@ -123,8 +122,6 @@ def rows() -> None:
         ("load, 20 scalars each", *twenty(), 20, 6),
         ("structure, inputs of its mutator", structure.run, structures(), 20, 15),
     ):
-        # A fuzzer has loaded one target's data: those of the others are not its collector's to visit.
-        settle()
         for data in inputs:
             target(data)
         number = count or round(sum(map(scalars, inputs)) / len(inputs))

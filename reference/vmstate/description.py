@@ -95,7 +95,9 @@ class VMStateDescription:
 
     def seal(self) -> None:
         """Number the fields whose names repeat, once all are there."""
-        count = Counter(each.name for each in self.fields)
+        count = Counter([each.name for each in self.fields])
+        if len(count) == len(self.fields):
+            return
         seen: Counter[str] = Counter()
         for each in self.fields:
             if count[each.name] > 1:

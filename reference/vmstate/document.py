@@ -229,9 +229,9 @@ def _field(
 ) -> VMStateField:
     given = mapping(source, path, _FIELD)
     field = VMStateField(text(given.get("name"), f"{path}.name"))
-    for key, within in _NUMBERS.items():
-        if key in given:
-            setattr(field, key, integer(given[key], f"{path}.{key}", within))
+    for key in given:
+        if key in _NUMBERS:
+            setattr(field, key, integer(given[key], f"{path}.{key}", _NUMBERS[key]))
     field.flags = _flags(given.get("flags", []), f"{path}.flags")
     info = given.get("info")
     if info is not None and (not isinstance(info, str) or info not in INFOS):

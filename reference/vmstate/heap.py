@@ -108,9 +108,11 @@ _NONE: Final = Block(0, -1, "", "none", 0, live=False)
 
 @dataclass(slots=True, eq=False)
 class Mark:
-    """What a heap was at one moment: its blocks with their bytes, pages and tree nodes."""
+    """What a heap was at one moment: its blocks, those with nothing but bytes, and the others."""
 
-    blocks: list[Kept]
+    count: int
+    small: list[tuple[Block, bytes]]
+    others: list[Kept]
     following: int
     stored: int
 
@@ -169,20 +171,25 @@ class Heap:
 
     def mark(self) -> Mark:
         """Note what is there, so that one heap can serve many operations."""
-        blocks: list[Kept] = []
+        small: list[tuple[Block, bytes]] = []
+        others: list[Kept] = []
         for block in self._blocks:
             data = None if block.data is None else bytes(block.data)
+            if data is not None and block.tree is None:
+                small.append((block, data))
+                continue
             pages = {at: bytes(page) for at, page in block.pages.items()}
             nodes = [] if block.tree is None else list(block.tree.nodes)
-            blocks.append((block, data, pages, nodes))
-        return Mark(blocks, self._next, self._stored)
+            others.append((block, data, pages, nodes))
+        return Mark(len(self._blocks), small, others, self._next, self._stored)
 
     def reset(self, mark: Mark) -> None:
         """Go back to what `mark` noted, whatever was stored, allocated and freed since."""
-        count = len(mark.blocks)
-        del self._blocks[count:]
-        del self._bases[count:]
-        for block, data, pages, nodes in mark.blocks:
+        del self._blocks[mark.count :]
+        del self._bases[mark.count :]
+        for block, content in mark.small:
+            block.live, block.data = True, bytearray(content)
+        for block, data, pages, nodes in mark.others:
             block.live = True
             if data is not None:
                 block.data = bytearray(data)
@@ -196,7 +203,7 @@ class Heap:
 
     def made(self, mark: Mark) -> int:
         """Give how many blocks were made since."""
-        return len(self._blocks) - len(mark.blocks)
+        return len(self._blocks) - mark.count
 
     def place(self, block: Block) -> None:
         """Take over a block of somebody else's memory, at its own address."""
@@ -213,6 +220,7 @@ class Heap:
             self._stored -= block.size
         self._stored -= _PAGE * len(block.pages)
         block.live, block.data, block.pages = False, None, {}
+        self._last = _NONE
 
     def block_at(self, address: int) -> Block | None:
         """Give the live block that holds `address` or starts or ends there, if any."""
@@ -225,7 +233,7 @@ class Heap:
     def _find(self, address: int, size: int, verb: str) -> Block:
         block = self._last
         offset = address - block.base
-        if 0 <= offset <= block.size - size and block.live:
+        if 0 <= offset <= block.size - size:
             return block
         at = bisect_right(self._bases, address) - 1
         if at >= 0:
@@ -272,7 +280,7 @@ class Heap:
         """Give a small block's own bytes and where `address` is in them, if all `size` are there."""
         block = self._last
         offset = address - block.base
-        if not (0 <= offset <= block.size - size and block.live):
+        if not 0 <= offset <= block.size - size:
             found = self.block_at(address)
             if found is None or found.size - (address - found.base) < size:
                 return None

@@ -29,25 +29,25 @@ class JSONWriter:
     [VMDESC-STRING-2]
     """
 
-    __slots__ = ("_first", "_is_array", "_left", "_parts")
+    __slots__ = ("_is_array", "_left", "_parts", "_separator")
 
     def __init__(self, limit: int) -> None:
         self._parts: list[str] = []
         self._is_array: list[bool] = []
-        self._first = True
+        self._separator = ""
         self._left = limit
 
-    def start_object(self, name: str | None = None) -> None:
-        """Open an object, as a member `name` or an item."""
-        self._enter(name, "{", is_array=False)
+    def start_object(self, name: str = "") -> None:
+        """Open an object, as a member `name` or an item. Names of members are never escaped."""
+        self._enter(f'"{name}": {{' if name else "{", is_array=False)
 
     def end_object(self) -> None:
         """Close an object. Raises `Abort` where an array is open."""
         self._leave("}", is_array=False)
 
-    def start_array(self, name: str | None = None) -> None:
-        """Open an array."""
-        self._enter(name, "[", is_array=True)
+    def start_array(self, name: str) -> None:
+        """Open an array, as a member."""
+        self._enter(f'"{name}": [', is_array=True)
 
     def end_array(self) -> None:
         """Close an array. Raises `Abort` where an object is open."""
@@ -55,30 +55,28 @@ class JSONWriter:
 
     def string(self, name: str, value: str) -> None:
         """Write a string member."""
-        self._put(name, quote(value))
+        self._put(f'"{name}": {quote(value)}')
 
     def number(self, name: str, value: int) -> None:
         """Write a number member."""
-        self._put(name, str(value))
+        self._put(f'"{name}": {value}')
 
     def text(self) -> str:
         """Give what has been written so far."""
         return "".join(self._parts)
 
-    def _put(self, name: str | None, value: str) -> None:
-        separator = "" if self._first else ", "
-        key = "" if name is None else f"{quote(name)}: "
-        part = f"{separator}{key}{value}"
+    def _put(self, text: str) -> None:
+        part = self._separator + text
         self._left -= len(part)
         if self._left < 0:
             raise Abort("oom", "allocation-failed", "a vmdesc beyond the limit")
         self._parts.append(part)
-        self._first = False
+        self._separator = ", "
 
-    def _enter(self, name: str | None, bracket: str, *, is_array: bool) -> None:
-        self._put(name, bracket)
+    def _enter(self, text: str, *, is_array: bool) -> None:
+        self._put(text)
         self._is_array.append(is_array)
-        self._first = True
+        self._separator = ""
 
     def _leave(self, bracket: str, *, is_array: bool) -> None:
         # By clause [VMDESC-ABORT-1]
@@ -89,7 +87,7 @@ class JSONWriter:
                 "hook-failed",
             )
         self._parts.append(bracket)
-        self._first = False
+        self._separator = ", "
 
 
 def quote(value: str) -> str:

@@ -6,7 +6,6 @@ Nothing of the code under test is imported here; the script has done that, instr
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
 import resource
@@ -95,19 +94,8 @@ def fuzz(target: Target, argv: list[str], about: str, options: Iterable[str] = (
     if target.cross is not None:
         hooks["custom_crossover"] = target.cross
     atheris.Setup([_command(argv[0]), *prepared], Guard(target), **hooks)
-    settle()
     atheris.Fuzz()
     sys.exit(0)
-
-
-def settle() -> None:
-    """Tell the collector that what is loaded by now stays, and that circles are few.
-
-    What is left of a run goes with its last reference; only errors, with their tracebacks, make circles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 20)
 
 
 def planted(target: Target) -> Target:

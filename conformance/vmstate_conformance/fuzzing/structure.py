@@ -41,7 +41,7 @@ from vmstate_conformance.fuzzing.target import Native, Target
 from vmstate_conformance.strategies.areas import AREAS, older
 from vmstate_conformance.strategies.builder import document
 from vmstate_conformance.strategies.choices import GENE, Choices, from_bytes
-from vmstate_conformance.strategies.landing import cleared
+from vmstate_conformance.strategies.landing import scrambled
 from vmstate_conformance.strategies.mutate import mutate
 from vmstate_conformance.strategies.odd import RULES, bent, illegal, loose, odd
 from vmstate_conformance.strategies.plan import Plan
@@ -305,11 +305,16 @@ _SAID: Final = {"missing-child": "out-of-bounds", "circle": "out-of-bounds"}
 _ODD_GENES: Final = 3 * GENE
 
 
+def _other(kind: str) -> str:
+    """Give what a destination has instead of a number, so that it shows whether one was loaded."""
+    return "1" if kind == "bool" else "85"
+
+
 def send(built: Built, genes: bytes, *, bending: bool = False) -> Sent:
     """Save a state, load it where it can land, and save it again. Raises `Finding`."""
     choices = Choices(from_bytes(genes))
     source = state(choices, built.plan)
-    there = destination(built.document, cleared(built.plan, source))
+    there = destination(built.document, scrambled(built.plan, source, _other))
     if bending:
         choices.gene(2 * GENE)
         source = bent(choices, built.plan, source)
