@@ -359,7 +359,7 @@ VMDESC = table(
         ),
         "json-tight": (
             "Items stand without a space between them.",
-            edit(JSONWriter._put, "else ', '", "else ','"),
+            edit(JSONWriter._put, "_separator = ', '", "_separator = ','"),
         ),
         "json-delete-plain": (
             "DEL is not escaped.",
