@@ -117,7 +117,7 @@ MEMORY = table(
             "An access may reach a byte beyond its block.",
             edit(
                 Heap._find,
-                "if 0 <= offset <= block.size - size and block.live:",
+                "if 0 <= offset <= block.size - size:",
                 "if False:",
                 "address - block.base + size <= block.size:",
                 "address - block.base + size <= block.size + 1:",
@@ -127,7 +127,7 @@ MEMORY = table(
             "Only where an access begins must be inside a block.",
             edit(
                 Heap._find,
-                "if 0 <= offset <= block.size - size and block.live:",
+                "if 0 <= offset <= block.size - size:",
                 "if False:",
                 "address - block.base + size <= block.size:",
                 "address - block.base < block.size:",
