@@ -21,7 +21,7 @@ from vmstate_conformance.fuzzing.dialects import ALL, suited
 
 #: What one run may use: enough for any case of the corpus, and soon used up by a blow-up.
 LIMITS: Final = Limits(
-    block=1 << 46, stored=2 << 20, blocks=1 << 12, depth=24, work=1 << 12, output=1 << 18
+    block=1 << 46, stored=2 << 20, blocks=1 << 12, depth=64, work=1 << 12, output=1 << 18
 )
 #: Destinations kept of one document.
 _DESTINATIONS: Final = 8

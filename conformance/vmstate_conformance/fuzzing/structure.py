@@ -29,9 +29,9 @@ from vmstate.save import Saver
 from vmstate.state import Reader
 from vmstate.stream import InputStream, OutputStream
 from vmstate.trace import Trace
-from vmstate_conformance.fuzzing import dictionary
+from vmstate_conformance.fuzzing import catalogue, dictionary
 from vmstate_conformance.fuzzing.audit import Leaks, heap_holds, leak_sources, outcome_holds
-from vmstate_conformance.fuzzing.catalogue import LIMITS, Destination, destination
+from vmstate_conformance.fuzzing.catalogue import Destination
 from vmstate_conformance.fuzzing.dialects import ALL, suited
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.kept import Kept
@@ -51,6 +51,8 @@ from vmstate_conformance.strategies.wire import Wire, wire
 HEADER: Final = 4
 #: The most genes of a document, and of a state.
 GENES: Final = 32
+#: What one run may use: what a document does a thousand times it does no otherwise than ten times.
+LIMITS: Final = replace(catalogue.LIMITS, depth=24, output=1 << 13)
 #: What may look like the beginning of a subsection's name must not reach the end of the stream.
 _AFTER: Final = bytes(260)
 #: Of the byte `how`, above two bits of dialect: hooks that fail, values that are bent before the save,
@@ -128,7 +130,8 @@ class Sent:
     @property
     def size(self) -> int:
         """Give the bytes that keeping it takes, about: its heaps and what they go back to."""
-        return 2 * (self.here.mark.stored + self.there.mark.stored) + len(self.wire.stream)
+        stored = self.here.mark.stored + self.there.mark.stored
+        return 2 * stored + len(self.wire.stream) + _PART * len(self.wire.parts)
 
 
 @dataclass(slots=True, eq=False)
@@ -142,8 +145,10 @@ class Arrival:
 
 #: What is kept of one byte of genes, in bytes, about: large documents leave room for fewer.
 _GROWN: Final = 64
+#: And a part of a stream.
+_PART: Final = 192
 _BUILT: Final[Kept[tuple[bytes, int, int], Built]] = Kept(512, 4 << 20)
-_SENT: Final[Kept[tuple[bytes, bytes, int, int], Sent]] = Kept(1024, 8 << 20)
+_SENT: Final[Kept[tuple[bytes, bytes, int, int], Sent]] = Kept(1024, 16 << 20)
 _QUIET: Final = Trace(recording=False)
 
 
@@ -217,8 +222,13 @@ def arriving(genes: bytes, sent: Sent) -> Arrival:
         version_id = min(version_id, 0x7FFF_FFFF)
     if choices.chance(64):
         state_ = there.state if choices.chance(128) else sent.source
-        there = destination(built.document, bent(choices, built.plan, state_))
+        there = placed(built, bent(choices, built.plan, state_))
     return Arrival(InputStream(stream), there, version_id)
+
+
+def placed(built: Built, values: Any) -> Destination:
+    """Put a state into a heap of its own."""
+    return catalogue.destination(built.document, values, LIMITS)
 
 
 def load(built: Built, arrival: Arrival) -> Outcome | None:
@@ -314,11 +324,11 @@ def send(built: Built, genes: bytes, *, bending: bool = False) -> Sent:
     """Save a state, load it where it can land, and save it again. Raises `Finding`."""
     choices = Choices(from_bytes(genes))
     source = state(choices, built.plan)
-    there = destination(built.document, scrambled(built.plan, source, _other))
+    there = placed(built, scrambled(built.plan, source, _other))
     if bending:
         choices.gene(2 * GENE)
         source = bent(choices, built.plan, source)
-    here = destination(built.document, source)
+    here = placed(built, source)
     trace = Trace(recording=True)
     saved = save(built, here, trace)
     promised = built.promised and not bending
