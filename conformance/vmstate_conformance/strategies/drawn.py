@@ -9,7 +9,6 @@ genes out and makes bytes zero, which is the simplest choice everywhere: that is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from hypothesis import note, reject
@@ -19,7 +18,7 @@ from hypothesis.errors import InvalidArgument
 from vmstate_conformance.strategies import builder, containing, mutate, odd, skew, values, wire
 from vmstate_conformance.strategies.builder import Scope
 from vmstate_conformance.strategies.casefile import Shown
-from vmstate_conformance.strategies.choices import GENE, Choices
+from vmstate_conformance.strategies.choices import Choices
 from vmstate_conformance.strategies.landing import cleared, scrambled
 from vmstate_conformance.strategies.plan import Plan, State
 from vmstate_conformance.strategies.tables import KINDS, SHAPE_BY_NAME, SPECIALS
@@ -33,12 +32,15 @@ FIELD_KINDS: Final = (*SHAPE_BY_NAME, *SPECIALS)
 _MOST_FIELDS: Final = 255
 _DEEPEST: Final = 16
 _MOST_DEVICES: Final = 64
-#: The most bytes that decide about a document, and about a state: hypothesis gives 8 KiB in all.
-_DOCUMENT_BYTES: Final = 3072
-_STATE_BYTES: Final = 3072
+#: The bytes of a gene that are drawn.
 _DRAWN: Final = 8
+_GENE: Final = st.binary(min_size=_DRAWN, max_size=_DRAWN)
 #: What follows from them: the same bytes times 3, 5, 7, ....
 _FOLLOWING: Final = tuple(bytes(byte * by & 0xFF for byte in range(256)) for by in range(3, 17, 2))
+#: The genes of a document, beside three for two fields.
+_ENOUGH: Final = 2
+#: The genes of a state, those of a whole stream, of a change, and of a history.
+_STATE, _CONTAINER, _CHANGE, _HISTORY = 3, 6, 1, 2
 
 
 class Mutated(NamedTuple):
@@ -62,27 +64,25 @@ class Successor(NamedTuple):
     document: Document
 
 
-@lru_cache(maxsize=256)
-def _blob(size: int) -> st.SearchStrategy[bytes]:
-    return st.binary(min_size=size, max_size=size)
+def _choices(draw: st.DrawFn, count: int, *, more: bool = False) -> Choices:
+    """Make choices from so many genes; what comes after them is simple, or with `more` like them.
 
-
-def _choices(draw: st.DrawFn, most: int) -> Choices:
-    """Make choices from genes, of at most so many bytes; what comes after is as simple as can be.
-
-    Only a gene's first bytes are drawn. The others follow from them, zero from zero: what is not there
-    need not be shrunk, which is what takes the time.
+    All are drawn before the first is used: hypothesis, which copies one over another to make further
+    examples, can do that without one missing at the end. Only a gene's first bytes are drawn; the
+    others follow from them, zero from zero: what is not there need not be shrunk.
     """
-    left = most
+    genes = [draw(_GENE) for _ in range(count)]
+    taken = 0
 
     def take(size: int) -> bytes:
-        nonlocal left
-        left -= size
-        if left < 0:
+        nonlocal taken
+        again, at = divmod(taken, max(count, 1))
+        taken += 1
+        if not count or (again and not more):
             return bytes(size)
+        drawn = genes[at].translate(_FOLLOWING[-again % len(_FOLLOWING)]) if again else genes[at]
         if size <= _DRAWN:
-            return draw(_blob(size))
-        drawn = draw(_blob(_DRAWN))
+            return drawn[:size]
         return (drawn + b"".join(map(drawn.translate, _FOLLOWING)))[:size]
 
     return Choices(take)
@@ -116,8 +116,10 @@ def documents(
         raise InvalidArgument(f"{given} are not from 1 to {_MOST_FIELDS} in this order")
     if not 1 <= max_depth <= _DEEPEST:
         raise InvalidArgument(f"max_depth={max_depth!r} is not from 1 to {_DEEPEST}")
+    fields = draw(st.integers(min_fields, max_fields))
+    count = _genes(draw, fields, max_fields)
     scope = Scope(
-        fields=draw(st.integers(min_fields, max_fields)),
+        fields=fields,
         depth=max_depth,
         kinds=_kinds(kinds),
         subsections=subsections,
@@ -126,7 +128,18 @@ def documents(
         failing_hooks=failing_hooks,
         lookalikes=lookalikes,
     )
-    return builder.document(_choices(draw, _DOCUMENT_BYTES), scope)
+    return builder.document(_choices(draw, count), scope)
+
+
+def _genes(draw: st.DrawFn, fields: int, most: int) -> int:
+    """Choose how many genes a document of so many fields has: mostly as many as it needs.
+
+    A number of its own is what lets hypothesis take out any of them.
+    """
+    enough = _ENOUGH + most * 3 // 2
+    counts = (*range(enough), *(enough,) * enough)
+    count: int = draw(st.sampled_from(counts))
+    return min(count, _ENOUGH + fields * 3 // 2)
 
 
 def _kinds(kinds: Iterable[str] | None) -> tuple[str, ...]:
@@ -159,7 +172,7 @@ def states(draw: st.DrawFn, document: Mapping[str, Any]) -> State:
     Counts agree with arrays and sizes with buffers, validations hold, and nothing that must be
     there is NULL; what a load makes itself is zero where no field sends it.
     """
-    return values.state(_choices(draw, _STATE_BYTES), planned(document))
+    return values.state(_choices(draw, _STATE, more=True), planned(document))
 
 
 @st.composite
@@ -173,7 +186,7 @@ def destinations(
     """
     plan = planned(document)
     if odd_ones:
-        return odd.bent(_choices(draw, 2 * GENE), plan, cleared(plan, state))
+        return odd.bent(_choices(draw, _HISTORY), plan, cleared(plan, state))
     seed = draw(st.integers(0, 255))
     choices = Choices(lambda size: bytes((seed * at) & 0xFF for at in range(1, size + 1)))
     return scrambled(plan, state, lambda kind: str(values.scalar(choices, kind)))
@@ -198,7 +211,7 @@ def streams(
         reject()
     if canonical:
         return made
-    respelled = mutate.respell(_choices(draw, GENE), made)
+    respelled = mutate.respell(_choices(draw, _CHANGE), made)
     return Wire(respelled, made.parts, made.subsections)
 
 
@@ -209,7 +222,7 @@ def mutations(draw: st.DrawFn, stream: Wire, *, names: Iterable[str] | None = No
     `names` limits them to some of `MUTATIONS`. Where a stream has no room for one, another comes.
     """
     chosen = _known(names, mutate.MUTATIONS, "names")
-    choices = _choices(draw, GENE)
+    choices = _choices(draw, _CHANGE)
     start = choices.below(len(chosen))
     for name in (*chosen[start:], *chosen[:start]):
         mutated = mutate.MUTATIONS[name](choices, stream)
@@ -230,7 +243,7 @@ def illegal_descriptions(
     rule = draw(st.sampled_from(chosen))
     least = min(2, max_fields)  # a field, and one of its child's
     document = draw(documents(min_fields=least, max_fields=max_fields, kinds=_BREAKABLE.get(rule)))
-    broken = odd.illegal(_choices(draw, GENE), document, rule)
+    broken = odd.illegal(_choices(draw, _CHANGE), document, rule)
     if broken is None:
         reject()
     return Broken(rule, broken)
@@ -258,7 +271,7 @@ def successors(
     `steps` limits the history to some of `STEPS`.
     """
     chosen = _known(steps, skew.STEPS, "steps")
-    names, newer = skew.evolved(_choices(draw, 2 * GENE), dict(document), chosen)
+    names, newer = skew.evolved(_choices(draw, _HISTORY), dict(document), chosen)
     return Successor(names, newer)
 
 
@@ -297,7 +310,7 @@ def containers(
     if not 1 <= max_devices <= _MOST_DEVICES:
         raise InvalidArgument(f"max_devices={max_devices!r} is not from 1 to {_MOST_DEVICES}")
     document = draw(documents(max_fields=max_fields, kinds=kinds))
-    made = containing.container(_choices(draw, _STATE_BYTES), document, max_devices)
+    made = containing.container(_choices(draw, _CONTAINER, more=True), document, max_devices)
     if made is None:
         reject()
     return made
@@ -306,7 +319,7 @@ def containers(
 @st.composite
 def damages(draw: st.DrawFn, container: containing.Container) -> Mutated:
     """Generate what becomes of a whole stream when one thing goes wrong with its framing."""
-    return Mutated(*containing.damaged(_choices(draw, GENE), container))
+    return Mutated(*containing.damaged(_choices(draw, _CHANGE), container))
 
 
 def _known(names: Iterable[str] | None, table: Mapping[str, Any], word: str) -> Sequence[str]:
