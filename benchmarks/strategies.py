@@ -3,7 +3,7 @@
 
 Examples per CPU second, the best of some rounds, of generation alone: no database, no shrinking. Wanted
 are 500 medium examples a second of `descriptions()` and `states()` together, and of all strategies no more
-than 5 % of draws that are rejected.
+than 5 % of draws that are rejected or cut off.
 """
 
 from __future__ import annotations
