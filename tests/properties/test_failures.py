@@ -87,8 +87,11 @@ def test_what_was_loaded_before_the_fault_stays(data: st.DataObject) -> None:
     note_case(request)
     result = perform(request)
     assert result["verdict"] in ("accept", "reject")
+    # A member that is sent twice is not what it was where the second time is cut short.
+    again = {part.path for part in drawn.wire.parts if part.end > cut}
     for part in drawn.wire.parts:
-        if part.end <= cut and part.kind in ("number", "count", "bytes") and _own(part):
+        whole = part.end <= cut and part.path not in again
+        if whole and part.kind in ("number", "count", "bytes") and _own(part):
             assert value(result["state"], part.path) == value(drawn.state, part.path), part.path
 
 
