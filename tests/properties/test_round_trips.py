@@ -12,7 +12,7 @@ from loads import AFTER, EVEN, Sent, load, save, sent, version
 
 from vmstate.operations import perform
 from vmstate_conformance.strategies import note_case, streams
-from vmstate_conformance.strategies.landing import landed
+from vmstate_conformance.strategies.landing import cleared, landed
 from vmstate_conformance.strategies.plan import Plan
 
 
@@ -58,15 +58,32 @@ class Pairs(list[tuple[str, Any]]):
         return [value for name, value in self if name == key]
 
 
-def described(vmdesc: Pairs) -> int:
-    """Bytes that a description accounts for."""
+def described(vmdesc: Pairs) -> int | None:
+    """Bytes that a description accounts for; None where an entry stands for unlike elements.
+
+    QEMU does not ask the child of a VSTRUCT whether all are alike. [VMDESC-ARRAY-1]
+    """
     total = 0
     for entry in (entry for fields in vmdesc.all("fields") for entry in fields):
         (size,), length = entry.all("size"), entry.all("array_len") or [1]
+        if length[0] > 1 and "vstruct" in types(entry):
+            return None
         total += size * length[0]
     for sub in (sub for subs in vmdesc.all("subsections") for sub in subs):
-        total += 6 + len(sub.all("vmsd_name")[0].encode()) + described(sub)
+        inner = described(sub)
+        if inner is None:
+            return None
+        total += 6 + len(sub.all("vmsd_name")[0].encode()) + inner
     return total
+
+
+def types(entry: Pairs) -> set[str]:
+    """The types of an entry and of all entries inside it."""
+    found = set(entry.all("type"))
+    for inner in (entry, *entry.all("struct")):
+        for each in (each for fields in inner.all("fields") for each in fields):
+            found |= types(each)
+    return found
 
 
 @given(sent(kinds=EVEN))
@@ -75,7 +92,7 @@ def test_a_vmdesc_accounts_for_each_byte(sent: Sent) -> None:
     note_case(request)
     result = perform(request)
     vmdesc = json.loads(result["vmdesc"], object_pairs_hook=Pairs)
-    assert described(vmdesc) == len(sent.wire.stream)
+    assert described(vmdesc) in (None, len(sent.wire.stream))
 
 
 @given(sent())
@@ -104,7 +121,9 @@ def test_a_load_at_an_older_version_takes_what_that_version_sent(sent: Sent) -> 
             },
         }
         stream = bytes.fromhex(perform(save(then, sent.state))["stream"])
-        request = load(sent.document, sent.destination, stream + AFTER, older)
+        # What only an older version sends finds no pointers either.
+        destination = cleared(Plan(then), sent.destination)
+        request = load(sent.document, destination, stream + AFTER, older)
         note_case(request)
         result = perform(request)
         assert result["verdict"] == "accept"
