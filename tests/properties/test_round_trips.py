@@ -128,4 +128,4 @@ def test_a_load_at_an_older_version_takes_what_that_version_sent(sent: Sent) -> 
         result = perform(request)
         assert result["verdict"] == "accept"
         assert result["consumed"] == len(stream)
-        assert result["state"] == landed(Plan(then), sent.state, sent.destination)
+        assert result["state"] == landed(Plan(then), sent.state, destination)
