@@ -34,6 +34,7 @@ RUNS: Final = MappingProxyType(
         "structure": 30_000,
         "container": 40_000,
         "loadvm": 80_000,
+        "payload": 40_000,
         "vmdesc": 40_000,
         "document": 40_000,
         "profile": 40_000,

@@ -10,7 +10,7 @@ import random
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from vmstate.document import Document
 from vmstate.errors import CaseError
@@ -25,33 +25,46 @@ from vmstate_conformance.fuzzing.target import Native, Target
 HEADER: Final = 4
 _DIALECTS: Final = tuple(each.name for each in COMPLETE)
 _Machine = tuple[int, dict[str, Any]]
+#: The results of `compat` and `hardened`.
+Both: TypeAlias = tuple[dict[str, Any], dict[str, Any]]
 
 
 def run(data: bytes) -> None:
     """Load a stream in both profiles. Raises `Finding`."""
     both = observe(data)
-    if both is None:
-        return
-    profile.agree(*both)
-    # With mapped-ram, a stream goes on wherever it says in its file, and behind that too.
-    end = (1 << 63 if _placed(_machine(data)) else len(data)) - HEADER
-    for result in both:
-        if not 0 <= result.get("consumed", 0) <= end:
-            raise Finding("position", "outside", f"{result['consumed']} of {len(data) - HEADER}")
+    if both is not None:
+        orderly(_machine(data), len(data) - HEADER, *both)
 
 
-def observe(data: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def observe(data: bytes) -> Both | None:
     """Give the results of both profiles."""
     if len(data) < HEADER:
         return None
     asked = {**_machine(data), "stream": data[HEADER:].hex()}
-    given: dict[str, Any] = {"dialect": _DIALECTS[data[3] % len(_DIALECTS)]}
+    return performed(asked, _DIALECTS[data[3] % len(_DIALECTS)])
+
+
+def performed(asked: dict[str, Any], dialect: str) -> Both | None:
+    """Perform a request in both profiles; None where it is none."""
+    given: dict[str, Any] = {"dialect": dialect}
     try:
         compat = perform(asked, profile="compat", limits=LIMITS, **given)
         hardened = perform(asked, profile="hardened", limits=profile.HARDENED, **given)
     except CaseError:
         return None
     return compat, hardened
+
+
+def orderly(
+    asked: dict[str, Any], size: int, compat: dict[str, Any], hardened: dict[str, Any]
+) -> None:
+    """Hold what came of a stream of so many bytes to what is promised. Raises `Finding`."""
+    profile.agree(compat, hardened)
+    # With mapped-ram, a stream goes on wherever it says in its file, and behind that too.
+    end = 1 << 63 if _placed(asked) else size
+    for result in (compat, hardened):
+        if not 0 <= result.get("consumed", 0) <= end:
+            raise Finding("position", "outside", f"{result['consumed']} of {size}")
 
 
 def _placed(asked: dict[str, Any]) -> bool:

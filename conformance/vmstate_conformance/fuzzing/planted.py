@@ -277,7 +277,7 @@ _PROFILES: Final = table(
 
 #: Areas that lie outside of descriptions: whole streams, and what a save of them says.
 _MACHINES: Final = frozenset({"container", "commands", "configuration", "savevm"})
-#: What lies in a payload that no description describes: in the reach of none, so far.
+#: What lies in a payload that no description describes.
 _PAYLOADS: Final = frozenset({"payloads", "ram", "mapped-ram"})
 _LOADS: Final = frozenset({"load", "markers", "extent", "subsections"})
 #: Of an area of loading, what only a save shows.
@@ -315,6 +315,8 @@ _OF_MACHINES: Final = {
     if mutant.area in _MACHINES - {"savevm"} and name not in _SAVES_OF_STREAMS
 }
 
+_OF_PAYLOADS: Final = {name: mutant for name, mutant in MUTANTS.items() if mutant.area in _PAYLOADS}
+
 #: What is in the reach of each target, by name.
 REACH: Final[Mapping[str, Mapping[str, Mutant]]] = MappingProxyType(
     {
@@ -322,6 +324,7 @@ REACH: Final[Mapping[str, Mapping[str, Mutant]]] = MappingProxyType(
         "structure": _ENGINE,
         "container": _WHOLE,
         "loadvm": _OF_MACHINES,
+        "payload": _OF_PAYLOADS,
         "vmdesc": _VMDESC,
         "document": _TEXTS,
         "profile": {**_PROFILES, **{name: MUTANTS[name] for name in sorted(_REPORTED)}},

@@ -16,6 +16,7 @@ MODULES: Final = MappingProxyType(
         "structure": "structure",
         "container": "container",
         "loadvm": "loadvm",
+        "payload": "payload",
         "vmdesc": "vmdesc",
         "document": "documents",
         "profile": "profile",

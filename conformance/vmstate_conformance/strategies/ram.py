@@ -44,6 +44,11 @@ _ODD_LENGTHS: Final = (
 _TIMES: Final = 5
 
 
+def odd(choices: Choices) -> bool:
+    """Choose, seldom, that something is not as it should be."""
+    return choices.chance(4)
+
+
 @dataclass(slots=True)
 class Ram:
     """Blocks of the receiving side, and what is being sent to them."""
@@ -56,7 +61,7 @@ class Ram:
 
     def odd(self) -> bool:
         """Choose, seldom, that something is not as it should be."""
-        return self.choices.chance(4)
+        return odd(self.choices)
 
     def name(self, name: str) -> bytes:
         """Give a counted name, nearly always the right one."""
@@ -161,10 +166,10 @@ def word(address: int, flags: int) -> bytes:
     return ((address | flags) & ((1 << 64) - 1)).to_bytes(8, "big")
 
 
-def framed(kind: int, body: bytes, version: int = wire.RAM_VERSION) -> bytes:
-    """Give a section of the handler `ram`, with its footer."""
-    number = (2).to_bytes(4, "big")
-    head = b"" if kind in {wire.SECTION_PART, wire.SECTION_END} else b"\3ram" + bytes(4)
+def framed(kind: int, body: bytes, version: int = wire.RAM_VERSION, name: bytes = b"ram") -> bytes:
+    """Give a section of a handler, with its footer."""
+    number, begins = (2).to_bytes(4, "big"), kind not in {wire.SECTION_PART, wire.SECTION_END}
+    head = bytes([len(name)]) + name + bytes(4) if begins else b""
     head += version.to_bytes(4, "big") if head else b""
     return bytes([kind]) + number + head + body + bytes([wire.SECTION_FOOTER]) + number
 
@@ -198,10 +203,7 @@ def ram(choices: Choices) -> dict[str, Any]:
         sections = _placed(sent, len(head(capabilities)))
     else:
         sections = b"".join(sent.section(kind) for kind in kinds)
-    stream = head(capabilities) + sections + END
-    choices.gene()
-    for _ in range(choices.pick((0, 0, 0, 1, 2))):
-        stream = choices.pick(_DAMAGES)(choices, stream)
+    stream = head(capabilities) + damaged(choices, sections + END)
     return {
         "op": "stream",
         "document": dict(NOTHING),
@@ -275,6 +277,14 @@ def _block(choices: Choices, at: int) -> dict[str, Any]:
         block["shared"] = True
         block["address"] = str(PAGE * choices.below(9))
     return block
+
+
+def damaged(choices: Choices, stream: bytes) -> bytes:
+    """Give bytes as they are, in three of five cases, or with some cut or changed."""
+    choices.gene()
+    for _ in range(choices.pick((0, 0, 0, 1, 2))):
+        stream = choices.pick(_DAMAGES)(choices, stream)
+    return stream
 
 
 def _cut(choices: Choices, stream: bytes) -> bytes:
