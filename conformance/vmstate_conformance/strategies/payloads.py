@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from vmstate.whole import wire
 from vmstate_conformance.strategies.choices import Choices
-from vmstate_conformance.strategies.ram import END, NOTHING, damaged, framed, head, odd, word
+from vmstate_conformance.strategies.ram import END, NOTHING, damaged, framed, head, oddly, word
+
+#: Whether something is not as it should be, this time.
+Odd: TypeAlias = Callable[[], bool]
 
 _TIMES: Final = 5
 _SECTOR: Final = 512
@@ -26,7 +29,7 @@ _PART: Final = 128 << 10
 
 def keys(choices: Choices) -> dict[str, Any]:
     """Choose storage keys: words, counts, keys."""
-    many = choices.chance(8)
+    many, odd = choices.chance(8), oddly(choices)
     pages = _PART + 64 if many else 64
     body = b""
     for _ in range(choices.below(_TIMES)):
@@ -34,45 +37,47 @@ def keys(choices: Choices) -> dict[str, Any]:
         page, count = choices.below(pages % 256), choices.below(12)
         if many and choices.chance(128):
             count = _PART + choices.pick((-1, 0, 1, 63, 64, 65))
-        if odd(choices):
+        if odd():
             count = choices.pick((0, pages - page, pages - page + 1, pages))
-        if odd(choices):
+        if odd():
             page = choices.pick((pages - count, pages - count + 1, pages, 1 << 16, 1 << 51))
-        body += _pages(choices, page, count)
+            # Nothing at all is good anywhere.
+            count *= choices.chance(192)
+        body += _pages(choices, odd, page, count)
         body += bytes([choices.byte()]) * count
-    return _request(choices, "s390-skeys", {"keys": f"{pages}*00"}, _ended(choices, body), 1)
+    return _request(
+        choices, odd, "s390-skeys", {"keys": f"{pages}*00"}, _ended(choices, odd, body), 1
+    )
 
 
 def attributes(choices: Choices) -> dict[str, Any]:
     """Choose storage attributes: words, counts, attributes."""
-    body = b""
+    body, odd = b"", oddly(choices)
     for _ in range(choices.below(_TIMES)):
         choices.gene()
         page, count = choices.byte(), choices.below(12) + 1
-        if odd(choices):
+        if odd():
             body += word(page << 12, wire.S390_DONE)
         sent = count
-        if odd(choices):
+        if odd():
             count, sent = choices.pick(((0, 0), (1 << 47, 4), ((1 << 47) - 1, 4), (1 << 63, 4)))
-        body += _pages(choices, page, count) + bytes([choices.byte()]) * sent
-    return _request(choices, "s390-storage_attributes", {}, _ended(choices, body), 0)
+        body += _pages(choices, odd, page, count) + bytes([choices.byte()]) * sent
+    return _request(choices, odd, "s390-storage_attributes", {}, _ended(choices, odd, body), 0)
 
 
-def _pages(choices: Choices, page: int, count: int) -> bytes:
-    flags = (
-        choices.pick((0, 3, 6, 0x0A, 0x12, 0x82, 0x102, 0x802)) if odd(choices) else wire.S390_MORE
-    )
+def _pages(choices: Choices, odd: Odd, page: int, count: int) -> bytes:
+    flags = choices.pick((0, 3, 6, 0x0A, 0x12, 0x82, 0x102, 0x802)) if odd() else wire.S390_MORE
     return word(page << 12, flags) + count.to_bytes(8, "big")
 
 
-def _ended(choices: Choices, body: bytes) -> bytes:
-    flags = choices.pick((wire.S390_ERROR, 5, 0x101)) if odd(choices) else wire.S390_EOS
+def _ended(choices: Choices, odd: Odd, body: bytes) -> bytes:
+    flags = choices.pick((wire.S390_ERROR, 5, 0x101)) if odd() else wire.S390_EOS
     return body + word(choices.below(3) << 12, flags)
 
 
 def table(choices: Choices) -> dict[str, Any]:
     """Choose a hash page table: one that is there, and what is sent of one."""
-    shift = choices.pick((8, 9, 12, 18))
+    shift, odd = choices.pick((8, 9, 12, 18)), oddly(choices)
     there: dict[str, Any] = {"shift": str(shift), "entries": {"1": "22" * 16, "3": "ff" * 16}}
     if choices.chance(32):
         there = {"shift": None}
@@ -85,21 +90,23 @@ def table(choices: Choices) -> dict[str, Any]:
             header = choices.pick((shift, 8, 4, 1, 46, 47, wire.HTAB_NONE, 1 << 31))
             bodies.append(header.to_bytes(4, "big"))
             # A header other than 0 is all.
-            if not odd(choices):
+            if not odd():
                 continue
         body = bytes(4)
         for _ in range(choices.below(_TIMES)):
             choices.gene()
-            body += _entries(choices, 1 << shift >> 4)
+            body += _entries(choices, odd, 1 << shift >> 4)
         bodies.append(body + bytes(8))
-    return _in_sections(choices, "spapr/htab", there, list(zip(sections, bodies, strict=False)))
+    return _in_sections(
+        choices, odd, "spapr/htab", there, list(zip(sections, bodies, strict=False))
+    )
 
 
-def _entries(choices: Choices, room: int) -> bytes:
+def _entries(choices: Choices, odd: Odd, room: int) -> bytes:
     index, valid, invalid = choices.below(min(room, 8)), choices.below(4), choices.below(3)
-    if odd(choices):
+    if odd():
         index = choices.pick((room - valid, room - valid - invalid, room, 1 << 31, (1 << 32) - 1))
-    if odd(choices):
+    if odd():
         invalid = choices.pick((0, max(room - index - valid, 0) & 0xFFFF, 0xFFFF))
     chunk = (index & 0xFFFFFFFF).to_bytes(4, "big") + valid.to_bytes(2, "big")
     chunk += invalid.to_bytes(2, "big")
@@ -123,6 +130,7 @@ class _Bitmaps:
     choices: Choices
     sizes: dict[bytes, int]
     names: tuple[bytes, ...]
+    odd: Odd
     begun: list[_Begun] = field(default_factory=list)
     current: _Begun | None = None
 
@@ -130,34 +138,39 @@ class _Bitmaps:
         """Give a chunk: a start, bits, zeroes, a completion, or nothing."""
         choices = self.choices
         choices.gene(64)
-        if not self.begun or choices.chance(72):
-            return self.start(flags)
+        node = choices.pick(tuple(self.sizes))
+        taken = {each.name for each in self.begun if each.node == node and not self.odd()}
+        free = [name for name in self.names if name not in taken]
+        if not self.begun or (free and choices.chance(72)):
+            return self.start(flags, node, choices.pick(free or self.names))
         which = self.begun[choices.below(len(self.begun))]
+        if self.odd():
+            # One that was there before, or that nobody has.
+            which = _Begun(node, choices.pick((b"old", *self.names)), 1 << 20, 1 << 16)
         kind = choices.pick((wire.BITMAP_BITS, wire.BITMAP_BITS, wire.BITMAP_COMPLETE, 0))
         if kind == wire.BITMAP_BITS and choices.chance(64):
             kind |= wire.BITMAP_ZEROES
-        if odd(choices):
+        if self.odd():
             kind |= choices.pick((wire.BITMAP_COMPLETE, wire.BITMAP_BITS, wire.BITMAP_ZEROES))
         if not kind:
-            return self.flagged(flags | wire.BITMAP_EOS * odd(choices))
+            return self.flagged(flags | wire.BITMAP_EOS * self.odd())
         body = b""
         if kind & wire.BITMAP_BITS and not kind & wire.BITMAP_COMPLETE:
             body = self.bits(which, zeroes=bool(kind & wire.BITMAP_ZEROES))
         return self.named(flags | kind, which, body)
 
-    def start(self, flags: int) -> bytes:
+    def start(self, flags: int, node: bytes, name: bytes) -> bytes:
         """Begin a bitmap."""
         choices = self.choices
-        node = choices.pick(tuple(self.sizes))
         granularity = _SECTOR << choices.pick((0, 3, 7, 0))
-        made = _Begun(node, choices.pick(self.names), self.sizes[node], granularity)
-        if choices.chance(232) and any(made.name == each.name for each in self.begun):
-            made.name = self.names[len(self.begun) % len(self.names)]
-        with_flags = choices.below(4) if not odd(choices) else choices.pick((4, 7, 8, 0x80, 0xFF))
-        if odd(choices):
+        made = _Begun(node, name, self.sizes[node], granularity)
+        with_flags = choices.below(4) if not self.odd() else choices.pick((4, 7, 8, 0x80, 0xFF))
+        if self.odd():
             granularity = choices.pick((0, 256, 513, 1 << 31))
         self.begun.append(made)
         body = granularity.to_bytes(4, "big") + bytes([with_flags])
+        if self.odd():
+            flags |= choices.pick((wire.BITMAP_COMPLETE, wire.BITMAP_BITS, wire.BITMAP_ZEROES))
         return self.named(flags | wire.BITMAP_START, made, body)
 
     def bits(self, which: _Begun, *, zeroes: bool) -> bytes:
@@ -169,9 +182,9 @@ class _Bitmaps:
         count = choices.below(min(words - first, 8)) + 1
         size = min(count * unit, -(-which.size // _SECTOR) * _SECTOR - first * unit)
         start = first * unit
-        if odd(choices):
+        if self.odd():
             start = choices.pick((start + which.granularity, which.size, (1 << 64) - unit, 0))
-        if odd(choices):
+        if self.odd():
             size = choices.pick((0, size + unit, size - _SECTOR, which.granularity, size * 2))
         span = (start // _SECTOR % (1 << 64)).to_bytes(8, "big")
         span += (size // _SECTOR % (1 << 32)).to_bytes(4, "big")
@@ -180,7 +193,7 @@ class _Bitmaps:
         length = count * _WORD
         if choices.chance(160):
             length = -(-length // (4 * _WORD)) * 4 * _WORD
-        if odd(choices):
+        if self.odd():
             length = choices.pick(
                 (0, length - 1, length + 1, length + 4 * _WORD, 10 << 10, (10 << 10) + 1)
             )
@@ -191,11 +204,11 @@ class _Bitmaps:
         """Give a chunk about a bitmap, with its names where they are needed, and now and then else."""
         choices, names = self.choices, b""
         fresh = self.current is None or self.current.node != which.node or choices.chance(64)
-        if fresh != odd(choices):
+        if fresh != self.odd():
             flags |= wire.BITMAP_DEVICE_NAME
             names += self.counted(which.node)
         other = self.current is not which or choices.chance(64)
-        if other != odd(choices):
+        if other != self.odd():
             flags |= wire.BITMAP_BITMAP_NAME
             names += self.counted(which.name)
         self.current = which
@@ -203,7 +216,7 @@ class _Bitmaps:
 
     def counted(self, name: bytes) -> bytes:
         """Give a counted name, nearly always the right one."""
-        if odd(self.choices):
+        if self.odd():
             name = self.choices.pick(
                 (b"", b"n", b"n0\0", b"none", b"old", b"b", b"A", b"\xff", *self.sizes)
             )
@@ -211,7 +224,7 @@ class _Bitmaps:
 
     def flagged(self, flags: int) -> bytes:
         """Give flags in one byte, seldom in two or four."""
-        if not odd(self.choices):
+        if not self.odd():
             return bytes([flags])
         more = wire.BITMAP_EXTRA_FLAGS
         return self.choices.pick(
@@ -235,7 +248,7 @@ def bitmaps(choices: Choices) -> dict[str, Any]:
     if choices.chance(96):
         nodes["n0"]["bitmaps"]["old"] = {"granularity": "65536", "words": {"0": "01" + "00" * 7}}
     sizes = {name.encode(): int(node["size"]) for name, node in nodes.items()}
-    names: tuple[bytes, ...] = (b"b0", b"b1", b"old")
+    names: tuple[bytes, ...] = (b"b0", b"b1", b"b2")
     there: dict[str, Any] = {"nodes": nodes}
     if choices.chance(80):
         forced = choices.pick(({}, {"persistent": True}, {"persistent": False}))
@@ -246,32 +259,34 @@ def bitmaps(choices: Choices) -> dict[str, Any]:
         }
         sizes = {b"A": sizes[b"n0"], b"n0": sizes[b"n1"]}
         names = (b"x", b"y", b"b0")
-    sent = _Bitmaps(choices, sizes, names)
+    odd = oddly(choices)
+    sent = _Bitmaps(choices, sizes, names, odd)
     sections = []
     for kind in (wire.SECTION_START, *[wire.SECTION_PART] * choices.below(3), wire.SECTION_END):
         body = b"".join(sent.chunk() for _ in range(choices.below(_TIMES)))
-        body += sent.chunk(wire.BITMAP_EOS) if odd(choices) else bytes([wire.BITMAP_EOS])
+        body += sent.chunk(wire.BITMAP_EOS) if odd() else bytes([wire.BITMAP_EOS])
         sections.append((kind, body))
-    return _in_sections(choices, "dirty-bitmap", there, sections)
+    return _in_sections(choices, odd, "dirty-bitmap", there, sections)
 
 
 def _request(
-    choices: Choices, name: str, there: dict[str, Any], body: bytes, version: int
+    choices: Choices, odd: Odd, name: str, there: dict[str, Any], body: bytes, version: int
 ) -> dict[str, Any]:
     """Give a load of a device in one section, which may be of either kind."""
     kind = choices.pick((wire.SECTION_FULL, wire.SECTION_START))
-    return _in_sections(choices, name, there, [(kind, body)], version)
+    return _in_sections(choices, odd, name, there, [(kind, body)], version)
 
 
 def _in_sections(
     choices: Choices,
+    odd: Odd,
     name: str,
     there: dict[str, Any],
     sections: list[tuple[int, bytes]],
     version: int = 1,
 ) -> dict[str, Any]:
     choices.gene()
-    if odd(choices):
+    if odd():
         version += choices.pick((1, -1)) if version else 1
     framing: Any = {"version": version, "name": name.encode()}
     sent = b"".join(framed(kind, body, **framing) for kind, body in sections)

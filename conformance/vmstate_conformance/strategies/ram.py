@@ -28,7 +28,9 @@ SHARED: Final = "x-ignore-shared"
 MAPPED: Final = "mapped-ram"
 
 _NAMES: Final = ("pc.ram", "rom", "a", "0000:00:02.0/vga.vram", "n" * 255)
-_ODD_NAMES: Final = (b"", b"pc", b"pc.ram\0x", b"none", b"\xff", b"n" * 254, b"hidden")
+_ODD_NAMES: Final = (
+    b"", b"pc", b"pc.ram\0x", b"none", b"\xff", b"n" * 254, b"hidden", b"PC.RAM",
+)  # fmt: skip
 _ODD_FLAGS: Final = (0, 0x01, 0x100, 0x400, 0x800, 0x0A, 0x48, 0x4A, 0x14, 0x12, 0x84, 0x210)
 _FILLS: Final = (1, 0x22, 0xFF)
 _ODD_LENGTHS: Final = (
@@ -36,6 +38,7 @@ _ODD_LENGTHS: Final = (
     1,
     PAGE - 1,
     PAGE + 1,
+    2 * PAGE - 1,
     1 << 32,
     1 << 63,
     (1 << 64) - PAGE + 1,
@@ -44,9 +47,10 @@ _ODD_LENGTHS: Final = (
 _TIMES: Final = 5
 
 
-def odd(choices: Choices) -> bool:
-    """Choose, seldom, that something is not as it should be."""
-    return choices.chance(4)
+def oddly(choices: Choices) -> Callable[[], bool]:
+    """Choose how often something is not as it should be: never, seldom, or at every turn."""
+    of_256 = choices.pick((4, 4, 0, 24))
+    return lambda: choices.chance(of_256)
 
 
 @dataclass(slots=True)
@@ -56,12 +60,10 @@ class Ram:
     choices: Choices
     blocks: list[dict[str, Any]]
     shared: bool
+    odd: Callable[[], bool]
+    """Choose whether something is not as it should be."""
     used: dict[str, int] = field(default_factory=dict)
     current: str = ""
-
-    def odd(self) -> bool:
-        """Choose, seldom, that something is not as it should be."""
-        return odd(self.choices)
 
     def name(self, name: str) -> bytes:
         """Give a counted name, nearly always the right one."""
@@ -80,16 +82,23 @@ class Ram:
             total += length
             out += self.name(name) + word(length, 0)
             if self.shared:
-                out += word(7 if self.odd() else int(block.get("address", 0)), 0)
+                out += word(self.place(block), 0)
         total += PAGE if self.odd() else 0
         return word(total // PAGE * PAGE, wire.RAM_MEM_SIZE) + out
+
+    def place(self, block: dict[str, Any]) -> int:
+        """Give where a block is in the guest."""
+        address = int(block.get("address", 0))
+        return self.choices.pick((7, address + (1 << 32))) if self.odd() else address
 
     def _length(self, block: dict[str, Any]) -> int:
         choices, used = self.choices, self.used[block["name"]]
         if self.odd():
             return choices.pick(_ODD_LENGTHS)
         if "max_length" in block:
-            return PAGE * (choices.below(int(block["max_length"]) // PAGE) + 1)
+            length = PAGE * choices.below(int(block["max_length"]) // PAGE + 1)
+            # What is not a page's multiple is rounded up; the sum is then odd.
+            return length - 1 if length and self.odd() else length
         return used
 
     def page(self) -> bytes:
@@ -102,7 +111,7 @@ class Ram:
         pages = max(self.used.get(name, 0) // PAGE, 1)
         address = PAGE * choices.below(min(pages, 256))
         if self.odd():
-            address = choices.pick((PAGE * pages, PAGE * (pages + 1), 1 << 40, (1 << 64) - PAGE))
+            address = choices.pick((PAGE * pages, PAGE * (pages + 1), 0, 1 << 40, (1 << 64) - PAGE))
         goes_on = name == self.current and choices.chance(200)
         goes_on = goes_on != self.odd()
         self.current = name
@@ -153,7 +162,7 @@ class Ram:
         """Give a section of some words and EOS."""
         choices = self.choices
         choices.gene()
-        body = self.sizes() if kind == wire.SECTION_START or choices.chance(16) else b""
+        body = self.sizes() if kind == wire.SECTION_START or choices.chance(40) else b""
         if kind != wire.SECTION_START or choices.chance(64):
             for _ in range(choices.below(_TIMES)):
                 choices.gene(64)
@@ -194,8 +203,9 @@ def ram(choices: Choices) -> dict[str, Any]:
     shared, placed = choices.chance(64), choices.chance(48)
     blocks = [_block(choices, at) for at in range(choices.below(len(_NAMES)) + 1)]
     if choices.chance(64):
-        blocks.append({"name": "hidden", "memory": f"{PAGE}*33", "migratable": False})
-    sent = Ram(choices, blocks, shared)
+        hidden = choices.pick(("hidden", ""))
+        blocks.append({"name": hidden, "memory": f"{PAGE}*33", "migratable": False})
+    sent = Ram(choices, blocks, shared, oddly(choices))
     sent.used = {block["name"]: PAGE * _pages(block) for block in blocks}
     capabilities = [*([SHARED] if shared else ()), *([MAPPED] if placed else ())]
     kinds = [wire.SECTION_START, *[wire.SECTION_PART] * choices.below(3), wire.SECTION_END]
@@ -225,17 +235,17 @@ def _placed(sent: Ram, before: int) -> bytes:
         total += length
         out += sent.name(name) + word(length, 0)
         if sent.shared:
-            out += word(7 if sent.odd() else int(block.get("address", 0)), 0)
+            out += word(sent.place(block), 0)
         # Headers are there before their places are known; the words of the list take 8 bytes.
         at = before + len(start) + 8 + len(out) + 28
         pages = -(-(at + 8) // PAGE) * PAGE
         header = [4096, at, pages]
         if sent.shared and choices.chance(64):
-            header = [4096, 0, 0]
+            header = [4096, choices.pick((0, 0, at)), 0]
         for place in range(3):
             if sent.odd():
                 header[place] = choices.pick(
-                    (0, 1, PAGE, 2 * PAGE, PAGE + 1, 1 << 32, (1 << 64) - PAGE)
+                    (0, 0, 1, PAGE, 2 * PAGE, PAGE + 1, PAGE + 2048, 1 << 32, (1 << 64) - PAGE)
                 )
         out += (choices.below(3) if sent.odd() else 1).to_bytes(4, "big")
         out += b"".join(word(each, 0) for each in header)
@@ -299,7 +309,10 @@ def _flip(choices: Choices, stream: bytes) -> bytes:
 def _near_a_word(choices: Choices, stream: bytes) -> bytes:
     """Change a byte where a word or a name is likely to be."""
     names = [at for at in range(len(stream) - 1) if stream[at : at + 2] in {b"\6p", b"\3r", b"\1a"}]
-    at = choices.pick(names[:256]) + choices.below(20) - 9 if names else 0
+    if not names:
+        return _flip(choices, stream)
+    at = choices.pick(names[:256]) + choices.below(20) - 9
+    at = max(at, 0)
     return stream[:at] + bytes([choices.byte()]) + stream[at + 1 :]
 
 
