@@ -160,6 +160,12 @@ GROUPS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = MappingProxyType(
                 "compat-ignored",
             ),
         ),
+        "payload": (
+            (
+                "A page must have more than 16 KiB, where those that are built have 4.",
+                "xbzrle-third-byte",
+            ),
+        ),
         "vmdesc": (
             (
                 (

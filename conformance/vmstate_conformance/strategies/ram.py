@@ -31,6 +31,10 @@ _NAMES: Final = ("pc.ram", "rom", "a", "0000:00:02.0/vga.vram", "n" * 255)
 _ODD_NAMES: Final = (
     b"", b"pc", b"pc.ram\0x", b"none", b"\xff", b"n" * 254, b"hidden", b"PC.RAM",
 )  # fmt: skip
+#: Of runs: lengths that are cut, too long, or of more than there is.
+_ODD_ENDS: Final = (
+    b"\0", b"\1", b"\1\0", b"\x80", b"\x80\x80", b"\x81\0", b"\1\5x", b"\1\x80\x80\1",
+)  # fmt: skip
 _ODD_FLAGS: Final = (0, 0x01, 0x100, 0x400, 0x800, 0x0A, 0x48, 0x4A, 0x14, 0x12, 0x84, 0x210)
 _FILLS: Final = (1, 0x22, 0xFF)
 _ODD_LENGTHS: Final = (
@@ -48,9 +52,20 @@ _TIMES: Final = 5
 
 
 def oddly(choices: Choices) -> Callable[[], bool]:
-    """Choose how often something is not as it should be: never, seldom, or at every turn."""
-    of_256 = choices.pick((4, 4, 0, 24))
-    return lambda: choices.chance(of_256)
+    """Choose how often something is not as it should be: never, just once, seldom, or at every turn.
+
+    What comes first hides what comes later: a thing alone is seen best.
+    """
+    of_256, left = choices.pick((0, 0, 0, 4, 24)), choices.byte()
+    if of_256:
+        return lambda: choices.chance(of_256)
+
+    def once() -> bool:
+        nonlocal left
+        left -= 1
+        return left == 0
+
+    return once
 
 
 @dataclass(slots=True)
@@ -146,8 +161,8 @@ class Ram:
             at += keep + size
             new = bytes([choices.pick(_FILLS)]) * size
             out += _uleb(keep, self.odd()) + _uleb(0 if self.odd() else size, self.odd()) + new
-        if self.odd():
-            out += choices.pick((b"\0", b"\1", b"\1\0", b"\x80", b"\x80\x80", b"\1\x80\x80\1"))
+        if self.odd() or choices.chance(8):
+            out += choices.pick(_ODD_ENDS)
         length = choices.pick((0, PAGE, PAGE + 1, 0xFFFF)) if self.odd() else len(out)
         flag = choices.byte() if self.odd() else wire.XBZRLE_FLAG
         return bytes([flag]) + length.to_bytes(2, "big") + out
@@ -240,12 +255,22 @@ def _placed(sent: Ram, before: int) -> bytes:
         at = before + len(start) + 8 + len(out) + 28
         pages = -(-(at + 8) // PAGE) * PAGE
         header = [4096, at, pages]
-        if sent.shared and choices.chance(64):
+        if sent.odd() or (sent.shared and choices.chance(64)):
             header = [4096, choices.pick((0, 0, at)), 0]
         for place in range(3):
             if sent.odd():
                 header[place] = choices.pick(
-                    (0, 0, 1, PAGE, 2 * PAGE, PAGE + 1, PAGE + 2048, 1 << 32, (1 << 64) - PAGE)
+                    (
+                        0,
+                        1,
+                        PAGE,
+                        2 * PAGE,
+                        PAGE + 1,
+                        PAGE + 2048,
+                        1 << 32,
+                        1 << 63,
+                        (1 << 64) - PAGE,
+                    )
                 )
         out += (choices.below(3) if sent.odd() else 1).to_bytes(4, "big")
         out += b"".join(word(each, 0) for each in header)
@@ -307,12 +332,14 @@ def _flip(choices: Choices, stream: bytes) -> bytes:
 
 
 def _near_a_word(choices: Choices, stream: bytes) -> bytes:
-    """Change a byte where a word or a name is likely to be."""
+    """Change a byte where a word or a name is likely to be, or end there."""
     names = [at for at in range(len(stream) - 1) if stream[at : at + 2] in {b"\6p", b"\3r", b"\1a"}]
     if not names:
         return _flip(choices, stream)
     at = choices.pick(names[:256]) + choices.below(20) - 9
     at = max(at, 0)
+    if choices.chance(96):
+        return stream[:at]
     return stream[:at] + bytes([choices.byte()]) + stream[at + 1 :]
 
 
