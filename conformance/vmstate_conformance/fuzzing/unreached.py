@@ -20,11 +20,13 @@ from typing import Any, Final
 
 from vmstate_conformance.cases import InputError
 
-#: What is to be reached: the loader and all that it stands on, the check, the save, the container.
+#: What is to be reached: the loader and all that it stands on, check, save, the container, payloads.
 MODULES: Final = (
     "load", "runs", "bulk", "save", "check", "subsections", "infos_plain", "infos_nested", "extent",
     "stream", "description", "vmdesc", "container/load", "container/commands",
-    "container/configuration",
+    "container/configuration", "container/payloads/ram", "container/payloads/ramblocks",
+    "container/payloads/rammapped", "container/payloads/bitmaps", "container/payloads/skeys",
+    "container/payloads/stattrib", "container/payloads/htab", "whole/xbzrle",
 )  # fmt: skip
 
 
@@ -44,8 +46,14 @@ class Branch:
 
 
 def unreached(inputs: Iterable[tuple[str, bytes]]) -> list[Branch]:
-    """Replay inputs, each with the name of its target, and give the branches that none took."""
-    coverage = importlib.import_module("coverage")
+    """Replay inputs, each with the name of its target, and give the branches that none took.
+
+    Raises `InputError` where coverage.py is not installed.
+    """
+    try:
+        coverage = importlib.import_module("coverage")
+    except ImportError:
+        raise InputError("coverage.py is not installed: pip install coverage [missing]") from None
     package = Path(importlib.import_module("vmstate").__file__ or "").parent
     files = [str(package / f"{name}.py") for name in MODULES]
     with tempfile.TemporaryDirectory(prefix="vmstate-unreached-") as place:
