@@ -144,9 +144,9 @@ class _Bitmaps:
         if not self.begun or (free and choices.chance(72)):
             return self.start(flags, node, choices.pick(free or self.names))
         which = self.begun[choices.below(len(self.begun))]
-        if self.odd():
-            # One that was there before, or that nobody has.
-            which = _Begun(node, choices.pick((b"old", *self.names)), 1 << 20, 1 << 16)
+        if self.odd() or choices.chance(12):
+            # One that was there before, or that nobody has: all bitmaps are given up, and no error.
+            which = _Begun(which.node, choices.pick((b"old", b"old", b"b9")), 1 << 20, 1 << 16)
         kind = choices.pick((wire.BITMAP_BITS, wire.BITMAP_BITS, wire.BITMAP_COMPLETE, 0))
         if kind == wire.BITMAP_BITS and choices.chance(64):
             kind |= wire.BITMAP_ZEROES
@@ -245,7 +245,7 @@ def bitmaps(choices: Choices) -> dict[str, Any]:
     }
     if choices.chance(64):
         nodes["n1"]["read_only"] = True
-    if choices.chance(96):
+    if choices.chance(160):
         nodes["n0"]["bitmaps"]["old"] = {"granularity": "65536", "words": {"0": "01" + "00" * 7}}
     sizes = {name.encode(): int(node["size"]) for name, node in nodes.items()}
     names: tuple[bytes, ...] = (b"b0", b"b1", b"b2")
