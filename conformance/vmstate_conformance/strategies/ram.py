@@ -49,6 +49,7 @@ _ODD_LENGTHS: Final = (
     (1 << 64) - 1,
 )
 _TIMES: Final = 5
+_FOOTER: Final = 5
 
 
 def oddly(choices: Choices) -> Callable[[], bool]:
@@ -79,6 +80,8 @@ class Ram:
     """Choose whether something is not as it should be."""
     used: dict[str, int] = field(default_factory=dict)
     current: str = ""
+    ended: bool = False
+    """Whether the stream ends in what has been sent."""
 
     def name(self, name: str) -> bytes:
         """Give a counted name, nearly always the right one."""
@@ -182,6 +185,9 @@ class Ram:
             for _ in range(choices.below(_TIMES)):
                 choices.gene(64)
                 body += self.idle() if choices.chance(24) else self.page()
+                if self.odd():
+                    self.ended = True
+                    return framed(kind, body)[: -_FOOTER - choices.below(3)]
         return framed(kind, body + word(0, wire.RAM_EOS), version=3 if self.odd() else 4)
 
 
@@ -227,8 +233,8 @@ def ram(choices: Choices) -> dict[str, Any]:
     if placed:
         sections = _placed(sent, len(head(capabilities)))
     else:
-        sections = b"".join(sent.section(kind) for kind in kinds)
-    stream = head(capabilities) + damaged(choices, sections + END)
+        sections = b"".join(sent.section(kind) for kind in kinds if not sent.ended)
+    stream = head(capabilities) + damaged(choices, sections + (b"" if sent.ended else END))
     return {
         "op": "stream",
         "document": dict(NOTHING),
@@ -241,7 +247,7 @@ def ram(choices: Choices) -> dict[str, Any]:
 def _placed(sent: Ram, before: int) -> bytes:
     """Give a section of mapped-ram: a list of headers, and pages where they say."""
     choices, total = sent.choices, 0
-    start = framed(wire.SECTION_START, b"")[:-5]
+    start = framed(wire.SECTION_START, b"")[:-_FOOTER]
     out = b""
     for block in sent.blocks:
         choices.gene(64)
