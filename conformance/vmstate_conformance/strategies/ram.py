@@ -252,7 +252,9 @@ def _placed(sent: Ram, before: int) -> bytes:
     for block in sent.blocks:
         choices.gene(64)
         name = block["name"]
-        length = choices.pick(_ODD_LENGTHS) if sent.odd() else sent.used[name]
+        length = sent.used[name]
+        if sent.odd():
+            length = choices.pick((*_ODD_LENGTHS, length + PAGE, length + PAGE))
         total += length
         out += sent.name(name) + word(length, 0)
         if sent.shared:
