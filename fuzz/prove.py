@@ -38,7 +38,7 @@ RUNS: Final = MappingProxyType(
         "vmdesc": 40_000,
         "document": 40_000,
         "profile": 40_000,
-        "differential": 10_000,
+        "differential": 30_000,
     }
 )
 #: libFuzzer's exit status where the target has raised.
