@@ -52,14 +52,16 @@ _TIMES: Final = 5
 _FOOTER: Final = 5
 
 
-def oddly(choices: Choices) -> Callable[[], bool]:
+def oddly(choices: Choices, asked: int = 64) -> Callable[[], bool]:
     """Choose how often something is not as it should be: never, just once, seldom, or at every turn.
 
-    What comes first hides what comes later: a thing alone is seen best.
+    What comes first hides what comes later: a thing alone is seen best. `asked` is how often a long
+    stream asks, about.
     """
-    of_256, left = choices.pick((0, 0, 0, 4, 24)), choices.byte()
+    of_256 = choices.pick((0, 0, 0, 4, 24))
     if of_256:
         return lambda: choices.chance(of_256)
+    left = choices.below(choices.pick((asked, asked, asked // 4)))
 
     def once() -> bool:
         nonlocal left
@@ -226,7 +228,7 @@ def ram(choices: Choices) -> dict[str, Any]:
     if choices.chance(64):
         hidden = choices.pick(("hidden", ""))
         blocks.append({"name": hidden, "memory": f"{PAGE}*33", "migratable": False})
-    sent = Ram(choices, blocks, shared, oddly(choices))
+    sent = Ram(choices, blocks, shared, oddly(choices, 256))
     sent.used = {block["name"]: PAGE * _pages(block) for block in blocks}
     capabilities = [*([SHARED] if shared else ()), *([MAPPED] if placed else ())]
     kinds = [wire.SECTION_START, *[wire.SECTION_PART] * choices.below(3), wire.SECTION_END]
