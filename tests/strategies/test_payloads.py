@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is built for handlers: requests, of which about half are sound, and all kinds of refusal are among them."""
+"""What is built for handlers: requests, of which a third to a half are sound, and all kinds of refusal are among them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_requests_are_well_formed_and_of_every_kind(name: str) -> None:
     for at in range(600):
         result = perform(build(Choices(Random(at).randbytes)))
         seen[result.get("error", "accept")] += 1
-    assert 200 < seen["accept"] < 500
+    assert 150 < seen["accept"] < 500
     assert {f"payload-{each}" for each in CLASSES[name]} <= seen.keys()
 
 

@@ -2,7 +2,7 @@
 """Whole streams of what no description describes, besides RAM, from choices.
 
 Dirty bitmaps, the storage keys and attributes of s390, the hash page table of pseries. Nothing is promised
-of a stream but that it is well-formed as a request; more than half are sound.
+of a stream but that it is well-formed as a request; a third to a half are sound.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whole streams of RAM from choices: blocks, lists of sizes, pages of all kinds, and damage.
 
-Nothing is promised of a stream but that it is well-formed as a request; about half are sound.
+Nothing is promised of a stream but that it is well-formed as a request; about a third are sound.
 """
 
 from __future__ import annotations
