@@ -8,7 +8,7 @@ property of both.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from vmstate_conformance.strategies.plan import VMSD, Field, Plan, State, get, number, put
 from vmstate_conformance.strategies.tables import SCALARS
@@ -32,12 +32,17 @@ def cleared(plan: Plan, source: State) -> State:
 
 
 def scrambled(plan: Plan, source: State, other: Callable[[str], str]) -> State:
-    """Give a destination like `cleared`, with `other` numbers of each type where the load overwrites.
+    """Give a destination like `cleared`, with `other` numbers of each type where the load overwrites,
+    and other bytes in byte arrays.
 
     Numbers that the load compares with what it gets stay.
     """
     walk = _Scrambling(plan, other)
     return walk.object(plan.root, source, source, plan.root.version_id)
+
+
+#: What a byte array holds that another is loaded over.
+_OTHER_BYTES: Final = "a55a96"
 
 
 class _Landing:
@@ -157,6 +162,8 @@ class _Scrambling(_Clearing):
     def element(self, field: Field, kind: Any, value: Any, old: Any) -> Any:
         if isinstance(kind, str) and kind in SCALARS:
             return value if self.held else self.other(kind)
+        if kind == "gbytearray":
+            return _OTHER_BYTES if value is not None else None
         return super().element(field, kind, value, old)
 
 
