@@ -32,10 +32,9 @@ def cleared(plan: Plan, source: State) -> State:
 
 
 def scrambled(plan: Plan, source: State, other: Callable[[str], str]) -> State:
-    """Give a destination like `cleared`, with `other` numbers of each type where the load overwrites,
-    and other bytes in byte arrays.
+    """Give a destination like `cleared`, with `other` numbers of each type where the load overwrites.
 
-    Numbers that the load compares with what it gets stay.
+    Byte arrays hold other bytes, too. Numbers that the load compares with what it gets stay.
     """
     walk = _Scrambling(plan, other)
     return walk.object(plan.root, source, source, plan.root.version_id)
