@@ -85,6 +85,10 @@ _BUILT: Final = (
         "bytearray-emptied nothing-behind-an-error",
     ),
     (
+        "A byte array must be loaded twice, and the stream end in it the second time.",
+        "bytearray-not-resized",
+    ),
+    (
         "A valid marker must stand where an ordinary array of pointers has that of a NULL.",
         "valid-marker-on-ordinary-array valid-marker-refused-on-ordinary-array",
     ),
