@@ -15,6 +15,7 @@ from vmstate.whole.tojson import write
 from vmstate_conformance.fuzzing import dictionary, streams
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.target import Native, Target
+from vmstate_conformance.strategies import framing
 
 _LONGEST: Final = 2000
 
@@ -81,20 +82,20 @@ def seeds() -> Iterator[bytes]:
 
 def tokens() -> Iterator[bytes]:
     """Give what frames a stream."""
-    yield streams.HEADER
-    yield streams.configuration()
+    yield framing.HEADER
+    yield framing.configuration()
     for kind in (wire.SECTION_START, wire.SECTION_FULL):
         for name, version in (("ram", 4), ("dev", 1), ("dirty-bitmap", 1), ("s390-skeys", 1)):
-            yield bytes([kind, 0, 0, 0, 1]) + streams.counted(name) + bytes(7) + bytes([version])
+            yield bytes([kind, 0, 0, 0, 1]) + framing.counted(name) + bytes(7) + bytes([version])
     for kind in (wire.SECTION_PART, wire.SECTION_END, wire.SECTION_FOOTER):
         yield bytes([kind, 0, 0, 0, 1])
     for number in wire.COMMANDS:
         yield streams.command(number)
     for flag in (2, 4, 8, 0x10, 0x20, 0x40, 0x80, 0x200):
-        yield streams.word(0, flag)
+        yield framing.word(0, flag)
     for name in ("spapr/htab", "s390-storage_attributes", "configuration/capabilities"):
-        yield streams.counted(name)
-    yield bytes([wire.EOF]) + streams.vmdesc(streams.described())
+        yield framing.counted(name)
+    yield bytes([wire.EOF]) + framing.vmdesc(streams.described())
     yield from dictionary.markers()
 
 
@@ -109,9 +110,9 @@ def mutate(data: bytes, size: int, seed: int, native: Native) -> bytes:
     if stream.fault is not None and not stream.items:
         parts = b"".join(streams.record(source) for _ in range(source.randrange(3)))
         payload, text = streams.grown(source)
-        device = streams.section(wire.SECTION_FULL, 1, payload, "dev")
-        vmdesc = streams.vmdesc(text) if what < 7 else b""
-        made = streams.HEADER + streams.settings(source) + parts + device + b"\0" + vmdesc
+        device = framing.section(wire.SECTION_FULL, 1, payload, "dev")
+        vmdesc = framing.vmdesc(text) if what < 7 else b""
+        made = framing.HEADER + streams.settings(source) + parts + device + b"\0" + vmdesc
         return made[:size]
     at, end = source.choice(edges), source.choice(edges)
     if what < 7:

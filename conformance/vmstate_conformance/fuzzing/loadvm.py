@@ -21,6 +21,7 @@ from vmstate_conformance.fuzzing.catalogue import LIMITS, corpus_cases, selector
 from vmstate_conformance.fuzzing.dialects import COMPLETE
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.target import Native, Target
+from vmstate_conformance.strategies import framing
 
 HEADER: Final = 4
 _DIALECTS: Final = tuple(each.name for each in COMPLETE)
@@ -109,7 +110,7 @@ def spoken() -> Iterator[bytes]:
     chosen = next(
         (chosen for chosen, asked in _machines() if asked.get("machine", "none") == "none"), 0
     )
-    head = chosen.to_bytes(3, "big") + b"\0" + streams.HEADER + streams.configuration()
+    head = chosen.to_bytes(3, "big") + b"\0" + framing.HEADER + framing.configuration()
     yield from (head + commands + b"\0" for commands in streams.conversations())
 
 
@@ -140,7 +141,7 @@ def _saved(chosen: int) -> bytes:
     try:
         saved = perform({**asked, "op": "savevm", "devices": devices}, limits=LIMITS)
     except CaseError:  # a machine that can only load
-        return streams.HEADER + streams.configuration()
+        return framing.HEADER + framing.configuration()
     return bytes.fromhex(saved.get("stream", ""))
 
 

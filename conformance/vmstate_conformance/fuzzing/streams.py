@@ -12,41 +12,24 @@ from vmstate.errors import Outcome
 from vmstate.trace import Trace
 from vmstate.whole import wire
 from vmstate_conformance.fuzzing import structure
+from vmstate_conformance.strategies.framing import (
+    HEADER,
+    configuration,
+    counted,
+    section,
+    subsection,
+    vmdesc,
+    word,
+)
 
-HEADER: Final = wire.MAGIC.to_bytes(4, "big") + wire.VERSION.to_bytes(4, "big")
 _PAGE: Final = 1024
 _EOS: Final = wire.RAM_EOS.to_bytes(8, "big")
-
-
-def counted(name: str) -> bytes:
-    """Give a counted string."""
-    raw = name.encode()
-    return bytes([len(raw)]) + raw
-
-
-def configuration(machine: str = "none") -> bytes:
-    """Give a configuration section."""
-    raw = machine.encode()
-    return bytes([wire.CONFIGURATION]) + len(raw).to_bytes(4, "big") + raw
-
-
-def section(kind: int, number: int, payload: bytes, name: str = "", version: int = 1) -> bytes:
-    """Give a section with its footer; PART and END have no name."""
-    out = bytes([kind]) + number.to_bytes(4, "big")
-    if kind in (wire.SECTION_START, wire.SECTION_FULL):
-        out += counted(name) + bytes(4) + version.to_bytes(4, "big")
-    return out + payload + bytes([wire.SECTION_FOOTER]) + number.to_bytes(4, "big")
 
 
 def command(number: int, payload: bytes = b"") -> bytes:
     """Give a command."""
     head = bytes([wire.COMMAND]) + number.to_bytes(2, "big")
     return head + len(payload).to_bytes(2, "big") + payload
-
-
-def vmdesc(text: bytes) -> bytes:
-    """Give a vmdesc with its type and length."""
-    return bytes([wire.VMDESCRIPTION]) + len(text).to_bytes(4, "big") + text
 
 
 def whole(parts: bytes, text: bytes) -> bytes:
@@ -83,11 +66,6 @@ def devices() -> Iterator[tuple[bytes, bytes]]:
             body = entry.pop("$text")[1:]
             head = f'{{"page_size": {_PAGE}, "devices": [{{"name": "dev", "instance_id": 0, '
             yield payload, (head + body + "]}").encode()
-
-
-def word(address: int, flags: int) -> bytes:
-    """Give a word of the ram section."""
-    return (address | flags).to_bytes(8, "big")
 
 
 def ram() -> bytes:
@@ -189,16 +167,12 @@ def settings(source: random.Random) -> bytes:
     out = configuration()
     if source.randrange(2):
         bits = source.choice((9, 10, 12, 24, 25)).to_bytes(4, "big")
-        out += _setting("configuration/target-page-bits", bits)
+        out += subsection("configuration/target-page-bits", bits)
     if source.randrange(2):
         count = source.choice((0, 1, 1, 2, 1 << 31)).to_bytes(4, "big")
         names = counted(source.choice(("x-ignore-shared", "mapped-ram", "postcopy-ram")))
-        out += _setting("configuration/capabilities", count + names)
+        out += subsection("configuration/capabilities", count + names)
     return out
-
-
-def _setting(name: str, payload: bytes) -> bytes:
-    return bytes([wire.SUBSECTION]) + counted(name) + (1).to_bytes(4, "big") + payload
 
 
 _TYPES: Final = (
@@ -253,6 +227,6 @@ def grown(source: random.Random) -> tuple[bytes, bytes]:
         for name in source.sample(("dev/a", "dev/b", "dev/c"), source.randrange(1, 3)):
             more, data = entries(source, 1)
             subs.append({"vmsd_name": name, "version": 1, "fields": more})
-            payload += _setting(name, data)
+            payload += subsection(name, data)
         inner["subsections"] = subs
     return payload, described({"name": "dev", "instance_id": 0, **inner})

@@ -14,6 +14,7 @@ from typing import Any, Final
 from vmstate.whole import wire
 from vmstate_conformance.fuzzing import container, documents, streams
 from vmstate_conformance.fuzzing.target import Native, Target
+from vmstate_conformance.strategies import framing
 
 _KINDS: Final = (
     "struct", "vstruct", "tmp", "qtailq", "qlist", "gtree", "GByteArray", "ptr-marker", "nullptr",
@@ -40,7 +41,7 @@ def around(data: bytes) -> bytes:
     """Give the whole stream."""
     length = int.from_bytes(data[:2], "big")
     payload, text = data[2 : 2 + length], data[2 + length :]
-    return streams.whole(streams.section(wire.SECTION_FULL, 1, payload, "dev"), text)
+    return streams.whole(framing.section(wire.SECTION_FULL, 1, payload, "dev"), text)
 
 
 def join(payload: bytes, text: bytes) -> bytes:

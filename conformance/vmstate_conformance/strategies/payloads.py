@@ -9,32 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
+from vmstate.container.payloads.blocks import BITS, SECTOR, WORD
 from vmstate.whole import wire
 from vmstate_conformance.strategies.choices import Choices
-from vmstate_conformance.strategies.ram import END, NOTHING, damaged, framed, head, oddly, word
-
-#: Whether something is not as it should be, this time.
-Odd: TypeAlias = Callable[[], bool]
+from vmstate_conformance.strategies.framing import section, word
+from vmstate_conformance.strategies.ram import END, ID, Odd, damaged, head, oddly, request
 
 _TIMES: Final = 5
-_SECTOR: Final = 512
-_WORD: Final = 8
-_BITS: Final = 64
 _FILLS: Final = (0, 1, 0x22, 0x80, 0xFF)
-#: Keys are taken over in parts of this many.
+#: The pages of a small guest, and the keys that are taken over at once.
+_PAGES: Final = 64
 _PART: Final = 128 << 10
 
 
 def keys(choices: Choices) -> dict[str, Any]:
     """Choose storage keys: words, counts, keys."""
     many, odd = choices.chance(8), oddly(choices)
-    pages = _PART + 64 if many else 64
+    pages = _PART + _PAGES if many else _PAGES
     body = b""
     for _ in range(choices.below(_TIMES)):
         choices.gene()
-        page, count = choices.below(pages % 256), choices.below(12)
+        page, count = choices.below(_PAGES), choices.below(12)
         if many and choices.chance(128):
             count = _PART + choices.pick((-1, 0, 1, 63, 64, 65))
         if odd():
@@ -57,7 +54,7 @@ def attributes(choices: Choices) -> dict[str, Any]:
         choices.gene()
         page, count = choices.byte(), choices.below(12) + 1
         if odd():
-            body += word(page << 12, wire.S390_DONE)
+            body += word(page * wire.S390_PAGE, wire.S390_DONE)
         sent = count
         if odd():
             count, sent = choices.pick(((0, 0), (1 << 47, 4), ((1 << 47) - 1, 4), (1 << 63, 4)))
@@ -67,12 +64,12 @@ def attributes(choices: Choices) -> dict[str, Any]:
 
 def _pages(choices: Choices, odd: Odd, page: int, count: int) -> bytes:
     flags = choices.pick((0, 3, 6, 0x0A, 0x12, 0x82, 0x102, 0x802)) if odd() else wire.S390_MORE
-    return word(page << 12, flags) + count.to_bytes(8, "big")
+    return word(page * wire.S390_PAGE, flags) + count.to_bytes(8, "big")
 
 
 def _ended(choices: Choices, odd: Odd, body: bytes) -> bytes:
     flags = choices.pick((wire.S390_ERROR, 5, 0x101)) if odd() else wire.S390_EOS
-    return body + word(choices.below(3) << 12, flags)
+    return body + word(choices.below(3) * wire.S390_PAGE, flags)
 
 
 def table(choices: Choices) -> dict[str, Any]:
@@ -95,7 +92,7 @@ def table(choices: Choices) -> dict[str, Any]:
         body = bytes(4)
         for _ in range(choices.below(_TIMES)):
             choices.gene()
-            body += _entries(choices, odd, 1 << shift >> 4)
+            body += _entries(choices, odd, (1 << shift) // wire.HTAB_ENTRY)
         bodies.append(body + bytes(8))
     return _in_sections(
         choices, odd, "spapr/htab", there, list(zip(sections, bodies, strict=False))
@@ -162,7 +159,7 @@ class _Bitmaps:
     def start(self, flags: int, node: bytes, name: bytes) -> bytes:
         """Begin a bitmap."""
         choices = self.choices
-        granularity = _SECTOR << choices.pick((0, 3, 7, 0))
+        granularity = SECTOR << choices.pick((0, 3, 7, 0))
         made = _Begun(node, name, self.sizes[node], granularity)
         with_flags = choices.below(4) if not self.odd() else choices.pick((4, 7, 8, 0x80, 0xFF))
         if self.odd():
@@ -176,26 +173,33 @@ class _Bitmaps:
     def bits(self, which: _Begun, *, zeroes: bool) -> bytes:
         """Give a range of a bitmap and its bits: whole words, or the last ones."""
         choices = self.choices
-        unit = which.granularity * _BITS
+        unit = which.granularity * BITS
         words = -(-which.size // unit)
         first = choices.below(min(words, 256))
         count = choices.below(min(words - first, 8)) + 1
-        size = min(count * unit, -(-which.size // _SECTOR) * _SECTOR - first * unit)
+        size = min(count * unit, -(-which.size // SECTOR) * SECTOR - first * unit)
         start = first * unit
         if self.odd():
             start = choices.pick((start + which.granularity, which.size, (1 << 64) - unit, 0))
         if self.odd():
-            size = choices.pick((0, size + unit, size - _SECTOR, which.granularity, size * 2))
-        span = (start // _SECTOR % (1 << 64)).to_bytes(8, "big")
-        span += (size // _SECTOR % (1 << 32)).to_bytes(4, "big")
+            size = choices.pick((0, size + unit, size - SECTOR, which.granularity, size * 2))
+        span = (start // SECTOR % (1 << 64)).to_bytes(8, "big")
+        span += (size // SECTOR % (1 << 32)).to_bytes(4, "big")
         if zeroes:
             return span
-        length = count * _WORD
+        length = count * WORD
         if choices.chance(160):
-            length = -(-length // (4 * _WORD)) * 4 * _WORD
+            length = -(-length // (4 * WORD)) * 4 * WORD
         if self.odd():
             length = choices.pick(
-                (0, length - 1, length + 1, length + 4 * _WORD, 10 << 10, (10 << 10) + 1)
+                (
+                    0,
+                    length - 1,
+                    length + 1,
+                    length + 4 * WORD,
+                    wire.BITMAP_MOST,
+                    wire.BITMAP_MOST + 1,
+                )
             )
         data = bytes([choices.pick(_FILLS)]) * length
         return span + length.to_bytes(8, "big") + data
@@ -288,16 +292,8 @@ def _in_sections(
     choices.gene()
     if odd():
         version += choices.pick((1, -1)) if version else 1
-    framing: Any = {"version": version, "name": name.encode()}
-    sent = b"".join(framed(kind, body, **framing) for kind, body in sections)
-    stream = head([]) + damaged(choices, sent + END)
-    return {
-        "op": "stream",
-        "document": dict(NOTHING),
-        "devices": [{"idstr": name, "handler": name, "destination": there}],
-        "machine": "none",
-        "stream": stream.hex(),
-    }
+    sent = b"".join(section(kind, ID, body, name, version) for kind, body in sections)
+    return request(name, there, head([]) + damaged(choices, sent + END))
 
 
 #: By handler.

@@ -10,10 +10,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from vmstate.whole import wire
 from vmstate_conformance.strategies.choices import Choices
+from vmstate_conformance.strategies.framing import (
+    HEADER,
+    configuration,
+    counted,
+    footer,
+    section,
+    subsection,
+    vmdesc,
+    word,
+)
 
 PAGE: Final = 4096
 #: A document for devices that no description describes.
@@ -48,11 +58,18 @@ _ODD_LENGTHS: Final = (
     (1 << 64) - PAGE + 1,
     (1 << 64) - 1,
 )
+_ODD_PLACES: Final = (
+    0, 1, PAGE, 2 * PAGE, PAGE + 1, PAGE + 2048, 1 << 32, 1 << 63, (1 << 64) - PAGE,
+)  # fmt: skip
 _TIMES: Final = 5
-_FOOTER: Final = 5
+_FOOTER: Final = len(footer(0))
+#: The section's number in the stream.
+ID: Final = 2
+#: Whether something is not as it should be, this time.
+Odd: TypeAlias = Callable[[], bool]
 
 
-def oddly(choices: Choices, asked: int = 64) -> Callable[[], bool]:
+def oddly(choices: Choices, asked: int = 64) -> Odd:
     """Choose how often something is not as it should be: never, just once, seldom, or at every turn.
 
     What comes first hides what comes later: a thing alone is seen best. `asked` is how often a long
@@ -78,8 +95,7 @@ class Ram:
     choices: Choices
     blocks: list[dict[str, Any]]
     shared: bool
-    odd: Callable[[], bool]
-    """Choose whether something is not as it should be."""
+    odd: Odd
     used: dict[str, int] = field(default_factory=dict)
     current: str = ""
     ended: bool = False
@@ -189,35 +205,34 @@ class Ram:
                 body += self.idle() if choices.chance(24) else self.page()
                 if self.odd():
                     self.ended = True
-                    return framed(kind, body)[: -_FOOTER - choices.below(3)]
-        return framed(kind, body + word(0, wire.RAM_EOS), version=3 if self.odd() else 4)
-
-
-def word(address: int, flags: int) -> bytes:
-    """Give a word of RAM, cut to 8 bytes."""
-    return ((address | flags) & ((1 << 64) - 1)).to_bytes(8, "big")
-
-
-def framed(kind: int, body: bytes, version: int = wire.RAM_VERSION, name: bytes = b"ram") -> bytes:
-    """Give a section of a handler, with its footer."""
-    number, begins = (2).to_bytes(4, "big"), kind not in {wire.SECTION_PART, wire.SECTION_END}
-    head = bytes([len(name)]) + name + bytes(4) if begins else b""
-    head += version.to_bytes(4, "big") if head else b""
-    return bytes([kind]) + number + head + body + bytes([wire.SECTION_FOOTER]) + number
+                    whole = section(kind, ID, body, "ram", wire.RAM_VERSION)
+                    return whole[: -_FOOTER - choices.below(3)]
+        version = wire.RAM_VERSION - self.odd()
+        return section(kind, ID, body + word(0, wire.RAM_EOS), "ram", version)
 
 
 def head(capabilities: list[str]) -> bytes:
     """Give what stands before the sections of a stream."""
-    name = b"configuration/capabilities"
-    more = b"\5" + bytes([len(name)]) + name + b"\0\0\0\1" + len(capabilities).to_bytes(4, "big")
-    more += b"".join(bytes([len(each)]) + each.encode() for each in capabilities)
-    magic = wire.MAGIC.to_bytes(4, "big") + wire.VERSION.to_bytes(4, "big")
-    start = magic + bytes([wire.CONFIGURATION]) + b"\0\0\0\4none"
-    return start + (more if capabilities else b"")
+    names = len(capabilities).to_bytes(4, "big") + b"".join(map(counted, capabilities))
+    more = subsection("configuration/capabilities", names) if capabilities else b""
+    return HEADER + configuration() + more
 
 
 #: What stands behind them.
-END: Final = bytes([wire.EOF, wire.VMDESCRIPTION]) + b"\0\0\0\2{}"
+END: Final = bytes([wire.EOF]) + vmdesc(b"{}")
+
+
+def request(
+    name: str, destination: dict[str, Any], stream: bytes, machine: Any = "none"
+) -> dict[str, Any]:
+    """Give the load of a stream into one device with a handler of its own name."""
+    return {
+        "op": "stream",
+        "document": dict(NOTHING),
+        "devices": [{"idstr": name, "handler": name, "destination": destination}],
+        "machine": machine,
+        "stream": stream.hex(),
+    }
 
 
 def ram(choices: Choices) -> dict[str, Any]:
@@ -237,19 +252,14 @@ def ram(choices: Choices) -> dict[str, Any]:
     else:
         sections = b"".join(sent.section(kind) for kind in kinds if not sent.ended)
     stream = head(capabilities) + damaged(choices, sections + (b"" if sent.ended else END))
-    return {
-        "op": "stream",
-        "document": dict(NOTHING),
-        "devices": [{"idstr": "ram", "handler": "ram", "destination": {"blocks": blocks}}],
-        "machine": {"name": "none", "capabilities": capabilities},
-        "stream": stream.hex(),
-    }
+    machine = {"name": "none", "capabilities": capabilities}
+    return request("ram", {"blocks": blocks}, stream, machine)
 
 
 def _placed(sent: Ram, before: int) -> bytes:
     """Give a section of mapped-ram: a list of headers, and pages where they say."""
     choices, total = sent.choices, 0
-    start = framed(wire.SECTION_START, b"")[:-_FOOTER]
+    start = section(wire.SECTION_START, ID, b"", "ram", wire.RAM_VERSION)[:-_FOOTER]
     out = b""
     for block in sent.blocks:
         choices.gene(64)
@@ -269,19 +279,7 @@ def _placed(sent: Ram, before: int) -> bytes:
             header = [4096, choices.pick((0, 0, at)), 0]
         for place in range(3):
             if sent.odd():
-                header[place] = choices.pick(
-                    (
-                        0,
-                        1,
-                        PAGE,
-                        2 * PAGE,
-                        PAGE + 1,
-                        PAGE + 2048,
-                        1 << 32,
-                        1 << 63,
-                        (1 << 64) - PAGE,
-                    )
-                )
+                header[place] = choices.pick(_ODD_PLACES)
         out += (choices.below(3) if sent.odd() else 1).to_bytes(4, "big")
         out += b"".join(word(each, 0) for each in header)
         if not header[2]:
@@ -293,8 +291,7 @@ def _placed(sent: Ram, before: int) -> bytes:
         for _ in range(min(length // PAGE, 8)):
             out += bytes([choices.pick(_FILLS)]) * PAGE
     tail = sent.page() if sent.odd() else sent.idle() if sent.odd() else b""
-    number = (2).to_bytes(4, "big")
-    end = word(0, wire.RAM_EOS) + bytes([wire.SECTION_FOOTER]) + number
+    end = word(0, wire.RAM_EOS) + footer(ID)
     return start + word(total // PAGE * PAGE, wire.RAM_MEM_SIZE) + out + tail + end
 
 
