@@ -10,7 +10,7 @@ import random
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from vmstate.document import Document
 from vmstate.errors import CaseError
@@ -26,8 +26,6 @@ from vmstate_conformance.strategies import framing
 HEADER: Final = 4
 _DIALECTS: Final = tuple(each.name for each in COMPLETE)
 _Machine = tuple[int, dict[str, Any]]
-#: The results of `compat` and `hardened`.
-Both: TypeAlias = tuple[dict[str, Any], dict[str, Any]]
 
 
 def run(data: bytes) -> None:
@@ -37,23 +35,12 @@ def run(data: bytes) -> None:
         orderly(_machine(data), len(data) - HEADER, *both)
 
 
-def observe(data: bytes) -> Both | None:
+def observe(data: bytes) -> profile.Both | None:
     """Give the results of both profiles."""
     if len(data) < HEADER:
         return None
     asked = {**_machine(data), "stream": data[HEADER:].hex()}
-    return performed(asked, _DIALECTS[data[3] % len(_DIALECTS)])
-
-
-def performed(asked: dict[str, Any], dialect: str) -> Both | None:
-    """Perform a request in both profiles; None where it is none."""
-    given: dict[str, Any] = {"dialect": dialect}
-    try:
-        compat = perform(asked, profile="compat", limits=LIMITS, **given)
-        hardened = perform(asked, profile="hardened", limits=profile.HARDENED, **given)
-    except CaseError:
-        return None
-    return compat, hardened
+    return profile.performed(asked, COMPLETE[data[3] % len(COMPLETE)])
 
 
 def orderly(

@@ -11,7 +11,8 @@ import random
 from collections.abc import Iterator
 from typing import Any, Final
 
-from vmstate_conformance.fuzzing import loadvm
+from vmstate.dialects import Dialect
+from vmstate_conformance.fuzzing import loadvm, profile
 from vmstate_conformance.fuzzing.dialects import COMPLETE
 from vmstate_conformance.fuzzing.finding import Finding
 from vmstate_conformance.fuzzing.target import Native, Target
@@ -20,7 +21,6 @@ from vmstate_conformance.strategies.payloads import PAYLOADS
 from vmstate_conformance.strategies.ram import ram
 
 HEADER: Final = 2
-_DIALECTS: Final = tuple(each.name for each in COMPLETE)
 #: RAM has the most to it.
 _BUILDERS: Final = (ram, ram, ram, *PAYLOADS.values())
 _SIZES: Final = (64, 256, 512, 1024)
@@ -29,29 +29,29 @@ _SIZES: Final = (64, 256, 512, 1024)
 def run(data: bytes) -> None:
     """Build a request and perform it in both profiles. Raises `Finding`."""
     asked, dialect = built(data)
-    both = loadvm.performed(asked, dialect)
+    both = profile.performed(asked, dialect)
     if both is None:
         raise Finding("ill-formed", asked["devices"][0]["handler"], "what is built is no request")
     loadvm.orderly(asked, len(asked["stream"]) // 2, *both)
 
 
-def observe(data: bytes) -> loadvm.Both | None:
+def observe(data: bytes) -> profile.Both | None:
     """Give the results of both profiles."""
-    return loadvm.performed(*built(data))
+    return profile.performed(*built(data))
 
 
-def built(data: bytes) -> tuple[dict[str, Any], str]:
+def built(data: bytes) -> tuple[dict[str, Any], Dialect]:
     """Give the request that an input amounts to, and its dialect; any bytes amount to one."""
     data = data.ljust(HEADER, b"\0")
     build = _BUILDERS[data[0] % len(_BUILDERS)]
     made = build(Choices(from_bytes(data[HEADER:])))
-    return made, _DIALECTS[data[1] % len(_DIALECTS)]
+    return made, COMPLETE[data[1] % len(COMPLETE)]
 
 
 def case(data: bytes) -> dict[str, Any]:
     """Give the request with its dialect."""
     asked, dialect = built(data)
-    return {**asked, "dialect": dialect}
+    return {**asked, "dialect": dialect.name}
 
 
 def seeds() -> Iterator[bytes]:

@@ -7,8 +7,9 @@ Inputs are those of `vmstate_conformance.fuzzing.load`.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+from vmstate.dialects import Dialect
 from vmstate.errors import CaseError
 from vmstate.operations import perform
 from vmstate_conformance.fuzzing import load
@@ -19,6 +20,8 @@ from vmstate_conformance.fuzzing.target import Target
 
 #: A hardened implementation allocates less than QEMU would.
 HARDENED: Final = replace(LIMITS, block=1 << 16)
+#: The results of `compat` and `hardened`.
+Both: TypeAlias = tuple[dict[str, Any], dict[str, Any]]
 #: What a tighter limit looks like.
 _LIMITED: Final = frozenset({"allocation-failed", "bad-count"})
 
@@ -30,20 +33,25 @@ def run(data: bytes) -> None:
         agree(*both)
 
 
-def observe(data: bytes) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def observe(data: bytes) -> Both | None:
     """Give the results of both profiles."""
     if len(data) < load.HEADER:
         return None
     entry, number, version_id, dialect, _ = load.parse(data)
+    request = {
+        "op": "load",
+        "document": entry.document,
+        "destination": entry.states[number % len(entry.states)],
+        "version_id": version_id,
+        "stream": data[load.HEADER :].hex(),
+    }
+    return performed(request, dialect)
+
+
+def performed(request: dict[str, Any], dialect: Dialect) -> Both | None:
+    """Perform a request in both profiles; None where it is none."""
+    given: dict[str, Any] = {"dialect": dialect.name}
     try:
-        request = {
-            "op": "load",
-            "document": entry.document,
-            "destination": entry.states[number % len(entry.states)],
-            "version_id": version_id,
-            "stream": data[load.HEADER :].hex(),
-        }
-        given: dict[str, Any] = {"dialect": dialect.name}
         compat = perform(request, profile="compat", limits=LIMITS, **given)
         hardened = perform(request, profile="hardened", limits=HARDENED, **given)
     except CaseError:

@@ -71,14 +71,14 @@ def _choices(draw: st.DrawFn, count: int, *, more: bool = False) -> Choices:
     examples, can do that without one missing at the end. Only a gene's first bytes are drawn; the
     others follow from them, zero from zero: what is not there need not be shrunk.
     """
-    genes = [draw(_GENE) for _ in range(count)]
+    genes = [draw(_GENE) for _ in range(count)] or [bytes(_DRAWN)]
     taken = 0
 
     def take(size: int) -> bytes:
         nonlocal taken
-        again, at = divmod(taken, max(count, 1))
+        again, at = divmod(taken, len(genes))
         taken += 1
-        if not count or (again and not more):
+        if again and not more:
             return bytes(size)
         drawn = genes[at].translate(_FOLLOWING[-again % len(_FOLLOWING)]) if again else genes[at]
         if size <= _DRAWN:
