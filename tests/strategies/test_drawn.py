@@ -14,6 +14,7 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import InvalidArgument
+from loads import migrated, sent
 
 from vmstate.operations import perform
 from vmstate_conformance import strategies
@@ -153,26 +154,12 @@ def test_tables_name_what_can_be_asked_for() -> None:
     assert {"field", "subsection", "closed"} <= STEPS.keys()
 
 
-@st.composite
-def sent(draw: st.DrawFn) -> Any:
-    document = draw(documents())
-    state = draw(states(document))
-    draw(destinations(document, state))
-    return draw(streams(document, state, canonical=False))
-
-
-@st.composite
-def migrated(draw: st.DrawFn) -> Any:
-    old = draw(documents())
-    return draw(migrations(old, draw(successors(old)).document))
-
-
 @pytest.mark.parametrize(
     "strategy",
     [
         layouts(),
-        sent(),
-        sent().flatmap(mutations),
+        sent().flatmap(lambda each: streams(each.document, each.state, canonical=False)),
+        sent().flatmap(lambda each: mutations(each.wire)),
         illegal_descriptions(),
         migrated(),
         containers().flatmap(damages),

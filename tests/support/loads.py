@@ -16,7 +16,15 @@ from vmstate.heap import Block, Heap
 from vmstate.load import Loader
 from vmstate.state import Writer
 from vmstate.stream import InputStream
-from vmstate_conformance.strategies import FIELD_KINDS, destinations, documents, states, streams
+from vmstate_conformance.strategies import (
+    FIELD_KINDS,
+    destinations,
+    documents,
+    migrations,
+    states,
+    streams,
+    successors,
+)
 from vmstate_conformance.strategies.wire import Wire
 
 #: What follows in a real stream: no subsection's name can reach beyond it.
@@ -75,6 +83,13 @@ def sent(draw: st.DrawFn, *, odd_ones: bool = False, **scope: Any) -> Sent:
     state = draw(states(document))
     wire = draw(streams(document, state))
     return Sent(document, state, wire, draw(destinations(document, state, odd_ones=odd_ones)))
+
+
+@st.composite
+def migrated(draw: st.DrawFn) -> dict[str, Any]:
+    """A load into the next release of what the last one has saved."""
+    old = draw(documents())
+    return draw(migrations(old, draw(successors(old)).document))
 
 
 @dataclass(frozen=True)

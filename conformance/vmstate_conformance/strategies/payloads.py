@@ -78,25 +78,21 @@ def table(choices: Choices) -> dict[str, Any]:
     there: dict[str, Any] = {"shift": str(shift), "entries": {"1": "22" * 16, "3": "ff" * 16}}
     if choices.chance(32):
         there = {"shift": None}
-    sections = [wire.SECTION_START, *[wire.SECTION_PART] * choices.below(3), wire.SECTION_END]
-    bodies = []
-    for kind in sections:
+    sections = []
+    for kind in (wire.SECTION_START, *[wire.SECTION_PART] * choices.below(3), wire.SECTION_END):
         choices.gene()
-        first = kind == wire.SECTION_START
-        if first and choices.chance(128):
+        header = 0
+        if kind == wire.SECTION_START and choices.chance(128):
             header = choices.pick((shift, 8, 4, 1, 46, 47, wire.HTAB_NONE, 1 << 31))
-            bodies.append(header.to_bytes(4, "big"))
-            # A header other than 0 is all.
-            if not odd():
-                continue
-        body = bytes(4)
-        for _ in range(choices.below(_TIMES)):
-            choices.gene()
-            body += _entries(choices, odd, (1 << shift) // wire.HTAB_ENTRY)
-        bodies.append(body + bytes(8))
-    return _in_sections(
-        choices, odd, "spapr/htab", there, list(zip(sections, bodies, strict=False))
-    )
+        body = header.to_bytes(4, "big")
+        # A header other than 0 is all.
+        if not header or odd():
+            for _ in range(choices.below(_TIMES)):
+                choices.gene()
+                body += _entries(choices, odd, (1 << shift) // wire.HTAB_ENTRY)
+            body += bytes(8)
+        sections.append((kind, body))
+    return _in_sections(choices, odd, "spapr/htab", there, sections)
 
 
 def _entries(choices: Choices, odd: Odd, room: int) -> bytes:
